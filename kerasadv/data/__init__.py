@@ -1,0 +1,20 @@
+"""From files to batches: images and masks read, checked, changed together and shown."""
+
+from kerasadv.data.batches import Example, fixed_batches, middle, training_batches
+from kerasadv.data.files import DataError, read_folder, read_image, read_mask, split_by_name
+from kerasadv.data.overlay import Overlays, overlay, side_by_side
+
+__all__ = [
+    "DataError",
+    "Example",
+    "Overlays",
+    "fixed_batches",
+    "middle",
+    "overlay",
+    "read_folder",
+    "read_image",
+    "read_mask",
+    "side_by_side",
+    "split_by_name",
+    "training_batches",
+]

@@ -1,0 +1,189 @@
+"""Images and masks from files, each fault found before training starts and named with its file."""
+
+import hashlib
+import io
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from kerasadv.data.batches import Example
+
+_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
+
+
+class DataError(ValueError):
+    """Something is wrong with the data; the message says in one line with which file, and what."""
+
+
+def read_image(
+    source: str | os.PathLike | bytes | BinaryIO, channels: int = 3, name: str | None = None
+) -> np.ndarray:
+    """Read a picture of any common format: grey, RGB, RGBA, palette, 16 bit, rotated by EXIF.
+
+    Args:
+        source: A path, the bytes of a file, or an open file.
+        channels: 1 for grey, 3 for RGB.
+        name: What an error calls the picture. Defaults to its path.
+
+    Returns:
+        The picture, uint8, `(height, width, channels)`.
+
+    Raises:
+        DataError: If it cannot be read.
+    """
+    picture = ImageOps.exif_transpose(_open(source, name))
+    if picture.mode in ("I", "I;16", "I;16B", "I;16L", "F"):
+        values = np.asarray(picture).astype("float64")
+        if picture.mode != "F" and values.max(initial=0) > 255:
+            values = values / 257  # 16 bit: 65535 becomes 255
+        picture = Image.fromarray(values.clip(0, 255).round().astype("uint8"))
+    picture = picture.convert("L" if channels == 1 else "RGB")
+    return np.asarray(picture).reshape(picture.height, picture.width, channels)
+
+
+def read_mask(
+    source: str | os.PathLike | bytes | BinaryIO, num_classes: int = 2, name: str | None = None
+) -> np.ndarray:
+    """Read a mask whose grey values are class labels; 0 and 255 are read as two classes.
+
+    Args:
+        source: A path, the bytes of a file, or an open file.
+        num_classes: Number of classes, background included.
+        name: What an error calls the mask. Defaults to its path.
+
+    Returns:
+        Labels in `[0, num_classes)`, uint8, `(height, width)`.
+
+    Raises:
+        DataError: If it cannot be read, has colours, or holds other labels.
+    """
+    picture = _open(source, name)
+    called = _called(source, name)
+    labels = np.asarray(picture)
+    if labels.ndim == 3:
+        colours = labels[..., :3] if labels.shape[-1] >= 3 else labels[..., :1]
+        if (colours != colours[..., :1]).any():
+            raise DataError(
+                f"{called}: a mask holds one label per pixel as a grey value; this one has colours"
+            )
+        labels = colours[..., 0]
+    labels = labels.astype("int64")
+    found = np.unique(labels)
+    if num_classes == 2 and np.isin(found, (0, 255)).all():
+        labels = labels // 255
+    elif found.min(initial=0) < 0 or found.max(initial=0) >= num_classes:
+        wrong = [int(value) for value in found if not 0 <= value < num_classes]
+        listed = ", ".join(map(str, wrong[:5])) + (" ..." if len(wrong) > 5 else "")
+        raise DataError(
+            f"{called}: labels of {num_classes} classes lie in 0 to {num_classes - 1}; "
+            f"this mask holds {listed}"
+        )
+    return labels.astype("uint8")
+
+
+def read_folder(directory: str | os.PathLike, channels: int = 3) -> tuple[list[Example], list[str]]:
+    """Read a folder with pictures in `images/` and masks of the same names in `masks/`.
+
+    A file `classes.txt`, one class a line, names the labels from 0 on; without it there are two,
+    background and foreground.
+
+    Args:
+        directory: The folder.
+        channels: 1 for grey, 3 for RGB.
+
+    Returns:
+        The examples, sorted by name, and the names of the classes.
+
+    Raises:
+        DataError: If a folder is missing or empty, a picture has no mask or one of another size, or
+            a file cannot be read.
+    """
+    root = Path(directory)
+    if not root.is_dir():
+        raise DataError(f"{root}: there is no such directory; name the one that holds your data")
+    for part in ("images", "masks"):
+        if not (root / part).is_dir():
+            raise DataError(
+                f"{root}: expected a folder {part!r} in it, beside the other of the two"
+            )
+    classes = ["background", "foreground"]
+    if (root / "classes.txt").exists():
+        classes = (root / "classes.txt").read_text().split("\n")
+        classes = [line.strip() for line in classes if line.strip()]
+        if len(classes) < 2:
+            raise DataError(f"{root / 'classes.txt'}: expected at least two classes, one a line")
+    masks = {path.stem: path for path in _pictures(root / "masks")}
+    examples = []
+    for path in _pictures(root / "images"):
+        if path.stem not in masks:
+            raise DataError(f"{path}: there is no mask of this name in {root / 'masks'}")
+        image = read_image(path, channels)
+        mask = read_mask(masks[path.stem], len(classes))
+        check_size(image, mask, masks[path.stem])
+        examples.append(Example(path.stem, image, mask))
+    return examples, classes
+
+
+def check_size(image: np.ndarray, mask: np.ndarray, name: str | os.PathLike) -> None:
+    """Raise a `DataError` if a mask is not as large as its image."""
+    if image.shape[:2] != mask.shape[:2]:
+        raise DataError(
+            f"{name}: this mask is {mask.shape[1]} x {mask.shape[0]} pixels, its image "
+            f"{image.shape[1]} x {image.shape[0]}; make them the same"
+        )
+
+
+def split_by_name(names: Iterable[str], fraction: float = 0.1) -> set[str]:
+    """The names held back from training: a stable share, chosen by a hash of each name alone.
+
+    A name stays on its side whatever other names come or go, on every machine.
+
+    Args:
+        names: Names of the examples.
+        fraction: Share to hold back, in (0, 1).
+
+    Returns:
+        The names held back: at least one, where there are two or more.
+
+    Example:
+    >>> from kerasadv.data import split_by_name
+    >>> len(split_by_name(f"image {k}" for k in range(1000)))
+    101
+    """
+
+    def rank(name: str) -> float:
+        return int(hashlib.sha256(name.encode()).hexdigest()[:12], 16) / 16**12
+
+    ranked = sorted((rank(name), name) for name in names)
+    held_back = {name for share, name in ranked if share < fraction}
+    if not held_back and len(ranked) > 1:
+        held_back = {ranked[0][1]}
+    return held_back
+
+
+def _pictures(directory: Path) -> list[Path]:
+    found = sorted(p for p in directory.iterdir() if p.suffix.lower() in _SUFFIXES)
+    if not found:
+        raise DataError(f"{directory}: holds no pictures ({', '.join(_SUFFIXES)})")
+    return found
+
+
+def _called(source, name: str | None) -> str:
+    return name or (str(source) if isinstance(source, (str, os.PathLike)) else "the picture")
+
+
+def _open(source, name: str | None) -> Image.Image:
+    called = _called(source, name)
+    try:
+        picture = Image.open(io.BytesIO(source) if isinstance(source, bytes) else source)
+        picture.load()
+    except FileNotFoundError:
+        raise DataError(f"{called}: there is no such file") from None
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        reason = str(error).split("\n")[0]
+        raise DataError(f"{called}: cannot be read as a picture ({reason})") from None
+    return picture

@@ -1,0 +1,37 @@
+"""Keras losses: a pure function and, under it, a `keras.losses.Loss`, one idea per file."""
+
+import keras
+
+from kerasadv.losses.boundary import Boundary
+from kerasadv.losses.compound import Compound
+from kerasadv.losses.generalized_dice import GeneralizedDice
+
+__all__ = ["Boundary", "Compound", "GeneralizedDice", "get"]
+
+
+def get(name, **kwargs):
+    """A loss of this package by the name of its class, or any other as `keras.losses.get` does.
+
+    Keras itself cannot find the losses of other packages by name in `compile(loss="Name")`.
+
+    Args:
+        name: `"Boundary"`, `"GeneralizedDice"` ..., or anything that `keras.losses.get` takes.
+        **kwargs: Arguments of the loss, when `name` names one of this package.
+
+    Returns:
+        The loss.
+
+    Raises:
+        ValueError: If neither this package nor Keras has such a loss.
+
+    Example:
+    >>> import kerasadv
+    >>> kerasadv.losses.get("Boundary", spacing=0.5).spacing
+    0.5
+    """
+    if name in __all__ and name != "get":
+        return globals()[name](**kwargs)
+    if kwargs or isinstance(name, str) and not hasattr(keras.losses, name):
+        ours = ", ".join(n for n in __all__ if n != "get")
+        raise ValueError(f"`name`: expected {ours} or a loss of Keras. Received: name={name!r}")
+    return keras.losses.get(name)

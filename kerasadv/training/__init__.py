@@ -1,0 +1,20 @@
+"""What surrounds a model while it trains: callbacks, strategies, recipes."""
+
+import importlib
+
+# Each name with the file it lives in, loaded when it is first touched: some need TensorFlow.
+_HOME = {
+    "Checkpoint": "checkpoint",
+    "LossTerms": "loss_terms",
+    "NotANumber": "loss_terms",
+    "Ramp": "schedules",
+    "TensorBoard": "tensorboard",
+    "strategy": "distribution",
+}
+__all__ = sorted(_HOME)
+
+
+def __getattr__(name):
+    if name not in _HOME:
+        raise AttributeError(f"module 'kerasadv.training' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"kerasadv.training.{_HOME[name]}"), name)

@@ -1,0 +1,80 @@
+"""A frozen dataclass becomes a command line and a JSON file."""
+
+import argparse
+import dataclasses
+import json
+import os
+import types
+import typing
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+R = TypeVar("R")
+
+
+def field(default: Any, help: str) -> Any:
+    """A field of a recipe: its default, and the reason that `--help` gives for it."""
+    return dataclasses.field(default=default, metadata={"help": help})
+
+
+def add_arguments(parser: argparse.ArgumentParser, recipe: type) -> None:
+    """Add one `--option` per field of a recipe to a parser.
+
+    The type of a field decides what the option takes: `int`, `float`, `str`, `bool`
+    (`--x`/`--no-x`), a `Literal` (its choices), each with or without `| None`.
+
+    Args:
+        parser: The parser to add to.
+        recipe: The dataclass, its fields made with `field`.
+
+    Example:
+    >>> import argparse, dataclasses
+    >>> from kerasadv.training import recipe
+    >>> @dataclasses.dataclass(frozen=True)
+    ... class Recipe:
+    ...     epochs: int = recipe.field(3, "times through the data")
+    >>> parser = argparse.ArgumentParser()
+    >>> recipe.add_arguments(parser, Recipe)
+    >>> recipe.from_arguments(parser.parse_args(["--epochs", "5"]), Recipe)
+    Recipe(epochs=5)
+    """
+    hints = typing.get_type_hints(recipe)
+    for item in dataclasses.fields(recipe):
+        kind = hints[item.name]
+        if isinstance(kind, types.UnionType):
+            kind = next(part for part in typing.get_args(kind) if part is not type(None))
+        options: dict[str, Any] = {"default": item.default}
+        if typing.get_origin(kind) is Literal:
+            options["choices"] = typing.get_args(kind)
+        elif kind is bool:
+            options["action"] = argparse.BooleanOptionalAction
+        else:
+            options["type"] = kind
+            options["metavar"] = kind.__name__.upper()
+        shown = "" if item.default is None else f" (default: {item.default})"
+        parser.add_argument(
+            f"--{item.name.replace('_', '-')}", help=item.metadata["help"] + shown, **options
+        )
+
+
+def from_arguments(arguments: argparse.Namespace, recipe: type[R]) -> R:
+    """The recipe that a parsed command line describes."""
+    names = [item.name for item in dataclasses.fields(recipe)]  # type: ignore[arg-type]
+    return recipe(**{name: getattr(arguments, name) for name in names})
+
+
+def save(recipe: Any, path: str | os.PathLike) -> None:
+    """Write a recipe as JSON."""
+    Path(path).write_text(json.dumps(dataclasses.asdict(recipe), indent=2) + "\n")
+
+
+def load(path: str | os.PathLike, recipe: type[R]) -> R:
+    """Read a recipe that `save` wrote.
+
+    Raises:
+        ValueError: If the file does not hold a recipe of that kind.
+    """
+    try:
+        return recipe(**json.loads(Path(path).read_text()))
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{path}: expected a recipe as JSON. Received: {error}") from None

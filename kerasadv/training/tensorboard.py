@@ -1,0 +1,126 @@
+"""A TensorBoard callback that shows what the model makes, each term of its loss and its rate."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from kerasadv.training.loss_terms import LossTerms
+
+
+class TensorBoard(keras.callbacks.Callback):
+    """Writes losses, metrics, loss terms, learning rate and pictures for TensorBoard.
+
+    It stands beside Keras' own callback, which has histograms and profiles but neither pictures of
+    results nor the terms of a loss, nor the learning rate per step. The step on the horizontal axis
+    is the optimizer's own count, so curves of several calls of `fit`, or of a resumed training,
+    go on instead of starting over. It includes `LossTerms`: each term of a `Compound` loss shows
+    up in the logs, moving weights move, and training stops when the loss is no number.
+
+    Args:
+        log_dir: Directory for the logs; training goes to `train` in it, validation to
+            `validation`. Look at it with `tensorboard --logdir`.
+        pictures: Function of the model that returns pictures to show after each epoch, uint8
+            `(number, height, width, 1 or 3)` or a dictionary of name to such an array, for
+            instance `kerasadv.data.Overlays(images, masks)`.
+        update_freq: The learning rate is written every `update_freq` steps.
+
+    Raises:
+        ValueError: If `pictures` is not callable or `update_freq` is below 1.
+
+    Example:
+    >>> import tempfile
+    >>> import keras
+    >>> import numpy as np
+    >>> import kerasadv
+    >>> model = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Conv2D(1, 1)])
+    >>> model.compile("adam", "mse")
+    >>> images = np.ones((2, 8, 8, 1), "float32")
+    >>> board = kerasadv.training.TensorBoard(
+    ...     tempfile.mkdtemp(), pictures=lambda model: np.zeros((1, 8, 8, 3), "uint8")
+    ... )
+    >>> _ = model.fit(images, images, callbacks=[board], verbose=0)
+    """
+
+    def __init__(
+        self,
+        log_dir: str | os.PathLike,
+        pictures: Callable | None = None,
+        update_freq: int = 1,
+    ):
+        super().__init__()
+        if pictures is not None and not callable(pictures):
+            raise ValueError(
+                f"`pictures`: expected a function of the model. Received: pictures={pictures!r}"
+            )
+        if update_freq < 1:
+            raise ValueError(
+                f"`update_freq`: expected at least 1. Received: update_freq={update_freq}"
+            )
+        self.log_dir = Path(log_dir)
+        self.pictures = pictures
+        self.update_freq = update_freq
+        self._terms = LossTerms()
+        self._writers: dict[str, tf.summary.SummaryWriter] = {}
+
+    def set_model(self, model):
+        super().set_model(model)
+        self._terms.set_model(model)
+
+    def on_train_begin(self, logs=None):
+        self._terms.on_train_begin(logs)
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._terms.on_epoch_begin(epoch, logs)
+
+    def on_train_batch_end(self, batch, logs=None):
+        self._terms.on_train_batch_end(batch, logs)
+        if batch % self.update_freq == 0:
+            rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
+            self._write("train", {"learning_rate": rate})
+
+    def on_test_begin(self, logs=None):
+        self._terms.on_test_begin(logs)
+
+    def on_test_end(self, logs=None):
+        self._terms.on_test_end(logs)
+
+    def on_epoch_end(self, epoch, logs=None):
+        logs = {} if logs is None else logs
+        self._terms.on_epoch_end(epoch, logs)
+        validation = {k.removeprefix("val_"): v for k, v in logs.items() if k.startswith("val_")}
+        self._write("train", {k: v for k, v in logs.items() if not k.startswith("val_")})
+        self._write("train", {f"weight/{k}": v for k, v in self._terms.moving_weights().items()})
+        if validation:
+            self._write("validation", validation)
+        if self.pictures is not None:
+            shown = self.pictures(self.model)
+            shown = shown if isinstance(shown, dict) else {"pictures": shown}
+            with self._writer("validation").as_default(self._step()):
+                for name, images in shown.items():
+                    images = np.asarray(images)
+                    tf.summary.image(name, images, max_outputs=len(images))
+        for writer in self._writers.values():
+            writer.flush()
+
+    def on_train_end(self, logs=None):
+        for writer in self._writers.values():
+            writer.close()
+        self._writers.clear()
+
+    def _step(self) -> int:
+        return int(keras.ops.convert_to_numpy(self.model.optimizer.iterations))
+
+    def _writer(self, name: str) -> tf.summary.SummaryWriter:
+        if name not in self._writers:
+            self._writers[name] = tf.summary.create_file_writer(str(self.log_dir / name))
+        return self._writers[name]
+
+    def _write(self, writer: str, scalars: dict) -> None:
+        if scalars:
+            with self._writer(writer).as_default(self._step()):
+                for name, value in scalars.items():
+                    tf.summary.scalar(name, float(value))

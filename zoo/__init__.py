@@ -1,0 +1,6 @@
+"""Models that prove the losses, layers and training steps of `kerasadv`."""
+
+import kerasadv  # noqa: F401  Registers the layers that saved models are made of.
+from zoo.unet.model import UNet
+
+__all__ = ["UNet"]

@@ -1,0 +1,217 @@
+"""The images a U-Net learns from: drawn ones, three public sets, or a folder of your own."""
+
+import hashlib
+import io
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from kerasadv.data import DataError, Example, read_folder, read_image, read_mask, split_by_name
+from kerasadv.data.files import check_size
+from zoo.unet.cells import draw_cells
+
+
+class Data(NamedTuple):
+    """Examples to train on, examples held back, and the names of the classes."""
+
+    training: list[Example]
+    held_back: list[Example]
+    classes: list[str]
+
+
+def load(name: str, data_dir: str | None = None) -> Data:
+    """Load a set of images and masks and hold a tenth of it back, by a hash of the names.
+
+    Args:
+        name: `"cells"` (drawn, needs nothing), `"dsb2018"`, `"isbi2012"`, `"magnetic_tile"` (their
+            archives lie in `data_dir`), or `"folder"` (`images/` and `masks/` in `data_dir`).
+        data_dir: The directory.
+
+    Returns:
+        The data.
+
+    Raises:
+        DataError: If something is wrong with the directory or a file in it.
+    """
+    if name == "cells":
+        examples, classes = draw_cells(), ["background", "cell"]
+    elif data_dir is None:
+        where = SETS[name].source if name in SETS else "folders images/ and masks/"
+        raise DataError(f"{name}: name the directory that holds {where} with --data-dir")
+    elif name == "folder":
+        examples, classes = read_folder(data_dir)
+    else:
+        examples, classes = _prepared(SETS[name], data_dir), SETS[name].classes
+    held_back = split_by_name(e.name for e in examples)
+    return Data(
+        [e for e in examples if e.name not in held_back],
+        [e for e in examples if e.name in held_back],
+        classes,
+    )
+
+
+class Set(NamedTuple):
+    """A public set: its archives, how to read them, and what tensorflow-datasets says of it."""
+
+    name: str
+    archives: dict[str, Callable[[Path], Iterator[Example]]]
+    source: str
+    channels: int
+    classes: list[str]
+    citation: str
+
+
+def _dsb2018_repacked(path: Path) -> Iterator[Example]:
+    with _Archive(path) as archive:
+        for image in archive.files("images/"):
+            mask = f"instances/{Path(image).stem}.png"
+            # Instance numbers become 0 and 1; they may need 16 bits, so not `read_mask`.
+            instances = np.asarray(archive.picture(mask))
+            yield archive.example(Path(image).stem, image, mask, (instances > 0).astype("uint8"))
+
+
+def _dsb2018_kaggle(path: Path) -> Iterator[Example]:
+    with _Archive(path) as archive:
+        for image in archive.files("", "/images/"):
+            folder = image.split("/images/")[0]
+            nuclei = archive.files(f"{folder}/masks/")
+            mask = np.any([np.asarray(archive.picture(n).convert("L")) > 0 for n in nuclei], axis=0)
+            yield archive.example(Path(image).stem, image, folder, mask.astype("uint8"))
+
+
+def _isbi2012(path: Path) -> Iterator[Example]:
+    with _Archive(path) as archive:
+        for image in archive.files("image/"):
+            name = f"label/{Path(image).stem}.png"
+            interior = read_mask(archive.read(name), 2, f"{path}: {name}")
+            yield archive.example(Path(image).stem, image, name, 1 - interior, channels=1)
+
+
+def _magnetic_tile(path: Path) -> Iterator[Example]:
+    with _Archive(path) as archive:
+        for image in archive.files("", ".jpg"):
+            name = f"{image[:-4]}.png"
+            mask = read_mask(archive.read(name), 2, f"{path}: {name}")
+            yield archive.example(image[:-4].replace("/", "-"), image, name, mask, channels=1)
+
+
+SETS = {
+    "dsb2018": Set(
+        name="dsb2018",
+        archives={"dsb2018_stage1.zip": _dsb2018_repacked, "stage1_train.zip": _dsb2018_kaggle},
+        source="stage1_train.zip of the 2018 Data Science Bowl (kaggle.com, or BBBC038)",
+        channels=3,
+        classes=["background", "nucleus"],
+        citation="Caicedo et al., Nucleus segmentation across imaging experiments, 2019",
+    ),
+    "isbi2012": Set(
+        name="isbi2012",
+        archives={"isbi2012_train.zip": _isbi2012},
+        source="isbi2012_train.zip with image/NN.png and label/NN.png",
+        channels=1,
+        classes=["interior", "membrane"],
+        citation="Arganda-Carreras et al., Crowdsourcing the creation of image segmentation "
+        "algorithms for connectomics, 2015",
+    ),
+    "magnetic_tile": Set(
+        name="magnetic_tile",
+        archives={"mtd_small.zip": _magnetic_tile},
+        source="mtd_small.zip with CLASS/name.jpg and CLASS/name.png",
+        channels=1,
+        classes=["intact", "defect"],
+        citation="Huang et al., Surface defect saliency of magnetic tile, 2020",
+    ),
+}
+
+
+class _Archive(zipfile.ZipFile):
+    """A zip archive whose faults are named in one line."""
+
+    def __init__(self, path: Path):
+        try:
+            super().__init__(path)
+        except (OSError, zipfile.BadZipFile) as error:
+            raise DataError(f"{path}: cannot be read as a zip archive ({error})") from None
+        self.path = path
+
+    def files(self, start: str, part: str = "") -> list[str]:
+        names = (n for n in self.namelist() if n.startswith(start) and part in n)
+        return sorted(n for n in names if not n.endswith("/"))
+
+    def read(self, name, pwd=None) -> bytes:
+        try:
+            return super().read(name, pwd)
+        except (KeyError, OSError, zipfile.BadZipFile, zipfile.zlib.error) as error:
+            raise DataError(f"{self.path}: {name} cannot be read ({error})") from None
+
+    def picture(self, name: str):
+        from PIL import Image
+
+        try:
+            picture = Image.open(io.BytesIO(self.read(name)))
+            picture.load()
+        except (OSError, SyntaxError) as error:
+            raise DataError(f"{self.path}: {name} cannot be read as a picture ({error})") from None
+        return picture
+
+    def example(self, name, image_name, mask_name, mask, channels=3) -> Example:
+        image = read_image(self.read(image_name), channels, f"{self.path}: {image_name}")
+        check_size(image, mask, f"{self.path}: {mask_name}")
+        return Example(name, image, mask)
+
+
+def _prepared(dataset: Set, data_dir: str) -> list[Example]:
+    """Examples of a set, prepared by tensorflow-datasets once per archive."""
+    root = Path(data_dir)
+    if not root.is_dir():
+        raise DataError(f"{root}: there is no such directory; name the one with {dataset.source}")
+    found = [path for name in dataset.archives for path in sorted(root.rglob(name))]
+    if not found:
+        names = " or ".join(dataset.archives)
+        raise DataError(f"{root}: holds no {names}; put {dataset.source} there")
+    builder = _builder(dataset, found[0])
+    builder.download_and_prepare()
+    return [
+        Example(e["name"].decode(), e["image"], e["mask"][..., 0])
+        for e in builder.as_dataset(split="examples", shuffle_files=False).as_numpy_iterator()
+    ]
+
+
+def _builder(dataset: Set, archive: Path):
+    """A tensorflow-datasets builder that reads one archive.
+
+    Prepared files lie where tensorflow-datasets keeps its own (`TFDS_DATA_DIR`), in a folder named
+    by the archive's contents, so that another archive is never taken for this one.
+    """
+    import tensorflow_datasets as tfds  # Takes seconds to import, and only these sets need it.
+
+    read = dataset.archives[archive.name]
+
+    class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
+        name = dataset.name
+        VERSION = tfds.core.Version("1.0.0")
+
+        def _info(self):
+            return self.dataset_info_from_configs(
+                features=tfds.features.FeaturesDict(
+                    {
+                        "name": tfds.features.Text(),
+                        "image": tfds.features.Image(shape=(None, None, dataset.channels)),
+                        "mask": tfds.features.Image(shape=(None, None, 1)),
+                    }
+                ),
+                citation=dataset.citation,
+            )
+
+        def _split_generators(self, dl_manager):
+            return {"examples": self._generate_examples()}
+
+        def _generate_examples(self):
+            for e in read(archive):
+                yield e.name, {"name": e.name, "image": e.image, "mask": e.mask[..., None]}
+
+    digest = hashlib.sha256(archive.read_bytes()).hexdigest()[:16]
+    return Builder(data_dir=Path(tfds.core.constants.DATA_DIR) / "kerasadv" / digest)

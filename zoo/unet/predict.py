@@ -1,0 +1,96 @@
+"""Labels the pixels of pictures with a trained U-Net: a mask and an overlay as PNG.
+
+python -m zoo.unet.predict photo.png --weights runs/unet-.../model.weights.h5
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+from PIL import Image
+
+from kerasadv.data import DataError, overlay, read_image
+from zoo.unet.model import UNet
+
+# The file beside the weights with the arguments of `UNet` that fit them.
+ARGUMENTS = "model.json"
+
+
+def label(model: keras.Model, image: np.ndarray) -> np.ndarray:
+    """The label of each pixel of one image of any size.
+
+    Args:
+        model: A `UNet`.
+        image: `(height, width, channels)`.
+
+    Returns:
+        Labels, uint8, `(height, width)`: 0 and 1 for a model of one class (above 0.5), else the
+        most probable class.
+    """
+    height, width = image.shape[:2]
+    multiple = model.get_layer("divisible_size").multiple
+    # Reflection leaves mean and spread of the image nearly as they are.
+    padding = ((0, -height % multiple), (0, -width % multiple), (0, 0))
+    padded = np.pad(image, padding, mode="symmetric").astype("float32")
+    probabilities = np.asarray(model(padded[None], training=False))[0, :height, :width]
+    if probabilities.shape[-1] == 1:
+        return (probabilities[..., 0] > 0.5).astype("uint8")
+    return probabilities.argmax(axis=-1).astype("uint8")
+
+
+def load(weights: str | Path) -> keras.Model:
+    """A U-Net from the weights that `zoo.unet.train` left in a run folder.
+
+    Raises:
+        DataError: If the weights, or the `model.json` beside them, are not there or do not fit.
+    """
+    path = Path(weights)
+    if not path.is_file():
+        raise DataError(f"{path}: there is no such file; name the model.weights.h5 of a run")
+    beside = path.with_name(ARGUMENTS)
+    try:
+        arguments = json.loads(beside.read_text())
+        return UNet(**arguments, weights=path)
+    except FileNotFoundError:
+        raise DataError(f"{beside}: is missing; it belongs beside the weights") from None
+    except (TypeError, ValueError, OSError) as error:
+        reason = str(error).strip().split("\n")[0]
+        raise DataError(f"{path}: does not fit {beside.name} ({reason})") from None
+
+
+def main(argv: list[str] | None = None) -> None:
+    """The command line: for each picture `NAME_mask.png` and `NAME_overlay.png`."""
+    parser = argparse.ArgumentParser("python -m zoo.unet.predict", description=__doc__)
+    parser.add_argument("pictures", nargs="+", help="PNG, JPEG, WebP or TIFF files")
+    parser.add_argument("--weights", required=True, help="model.weights.h5 of a run")
+    parser.add_argument("--output", default=".", help="folder for the results (default: here)")
+    arguments = parser.parse_args(argv)
+    output = Path(arguments.output)
+    failed = False
+    try:
+        model = load(arguments.weights)
+        output.mkdir(parents=True, exist_ok=True)
+    except (DataError, OSError) as error:
+        sys.exit(f"error: {error}")
+    for picture in map(Path, arguments.pictures):
+        try:
+            image = read_image(picture, channels=model.input_shape[-1])
+        except DataError as error:  # The other pictures are still worth labelling.
+            print(f"error: {error}", file=sys.stderr)
+            failed = True
+            continue
+        labels = label(model, image)
+        # Two classes as black and white; more as their numbers.
+        mask = labels * 255 if model.output_shape[-1] == 1 else labels
+        for kind, array in (("mask", mask), ("overlay", overlay(image, labels))):
+            path = output / f"{picture.stem}_{kind}.png"
+            Image.fromarray(array).save(path)
+            print(path)
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()

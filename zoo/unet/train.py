@@ -1,0 +1,239 @@
+"""Trains a U-Net on drawn cells, a public set or your own pictures.
+
+python -m zoo.unet.train
+python -m zoo.unet.train --data dsb2018 --data-dir PATH --epochs 30 --strategy mirrored
+python -m zoo.unet.train --resume runs/unet-...
+"""
+
+import argparse
+import json
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import keras
+import numpy as np
+from PIL import Image
+
+import kerasadv
+from kerasadv.training import recipe as recipes
+from zoo.unet import data as datasets
+from zoo.unet.model import UNet
+from zoo.unet.predict import ARGUMENTS, label
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that decides what a training ends with."""
+
+    data: Literal["cells", "dsb2018", "isbi2012", "magnetic_tile", "folder"] = recipes.field(
+        "cells", "what to learn from; cells are drawn and need no directory"
+    )
+    data_dir: str | None = recipes.field(
+        None, "directory with the archive of the set or, for `folder`, with images/ and masks/"
+    )
+    epochs: int = recipes.field(12, "times through the training images")
+    batch_size: int = recipes.field(8, "crops in a step, over all devices")
+    image_size: int = recipes.field(128, "height and width of a crop; a multiple of 16")
+    filters: int = recipes.field(16, "channels at full size; the cost grows with the square")
+    activation: str = recipes.field("prelu", "prelu, elu, or any activation of Keras")
+    learning_rate: float = recipes.field(1e-3, "highest rate; warms up, then falls as a cosine")
+    boundary_weight: float = recipes.field(0.01, "weight of the boundary loss; the paper's 0.01")
+    precision: Literal["float32", "mixed_bfloat16"] = recipes.field(
+        "float32", "mixed_bfloat16 is faster where the processor has it"
+    )
+    strategy: Literal["none", "mirrored"] = recipes.field("none", "mirrored: all local devices")
+    seed: int = recipes.field(0, "of the first weights and of the crops")
+
+
+def train(recipe: Recipe, data: datasets.Data, run: Path) -> keras.Model:
+    """Train a U-Net by a recipe and leave everything about it in a folder.
+
+    If the folder holds a checkpoint, training goes on from it and ends where it would have ended.
+
+    Args:
+        recipe: What to do.
+        data: What to learn from.
+        run: The folder; gets `recipe.json`, `model.json`, `model.weights.h5`, `logs/`,
+            `checkpoint/`, `result.json` and `predictions.png`.
+
+    Returns:
+        The trained model, uncompiled, in float32.
+
+    Raises:
+        kerasadv.training.loss_terms.NotANumber: If the loss becomes NaN or infinite.
+    """
+    run.mkdir(parents=True, exist_ok=True)
+    recipes.save(recipe, run / "recipe.json")
+    arguments = {
+        "input_shape": (None, None, data.training[0].image.shape[-1]),
+        "num_classes": 1 if len(data.classes) == 2 else len(data.classes),
+        "filters": recipe.filters,
+        "activation": recipe.activation,
+    }
+    (run / ARGUMENTS).write_text(json.dumps(arguments, indent=2) + "\n")
+    started = time.monotonic()
+    keras.utils.set_random_seed(recipe.seed)
+    keras.config.set_dtype_policy(recipe.precision)
+    try:
+        with kerasadv.training.strategy(recipe.strategy).scope():
+            model = UNet(**arguments)
+            model.compile(
+                optimizer=optimizer(recipe, len(data.training) // recipe.batch_size),
+                loss=loss(recipe, arguments["num_classes"]),
+                metrics=[kerasadv.metrics.Dice()],
+            )
+            checkpoint = kerasadv.training.Checkpoint(run / "checkpoint")
+            done = checkpoint.restore(model)
+        fit(model, recipe, data, run, checkpoint, done)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    # Published and evaluated without optimizer, in float32, whatever it was trained in.
+    trained = UNet(**arguments)
+    trained.set_weights(model.get_weights())
+    trained.save_weights(run / "model.weights.h5")
+    result = report(trained, data, run)
+    result["minutes"] = round((time.monotonic() - started) / 60, 1)
+    (run / "result.json").write_text(json.dumps(result, indent=2) + "\n")
+    return trained
+
+
+def optimizer(recipe: Recipe, steps_per_epoch: int) -> keras.optimizers.Optimizer:
+    """AdamW with a short warm-up, then a cosine to zero."""
+    steps = recipe.epochs * steps_per_epoch
+    warmup = min(200, steps // 10)
+    rate = keras.optimizers.schedules.CosineDecay(
+        recipe.learning_rate / 100,
+        max(1, steps - warmup),
+        warmup_target=recipe.learning_rate,
+        warmup_steps=max(1, warmup),
+    )
+    return keras.optimizers.AdamW(rate, weight_decay=1e-4)
+
+
+def loss(recipe: Recipe, num_classes: int) -> kerasadv.losses.Compound:
+    """Cross-entropy for every pixel, Dice for the whole, the boundary for the far away."""
+    if num_classes == 1:
+        crossentropy = keras.losses.BinaryCrossentropy()
+    else:
+        crossentropy = keras.losses.SparseCategoricalCrossentropy()
+    return kerasadv.losses.Compound(
+        {
+            "crossentropy": crossentropy,
+            "generalized_dice": kerasadv.losses.GeneralizedDice(),
+            "boundary": kerasadv.losses.Boundary(),
+        },
+        weights={"boundary": recipe.boundary_weight},
+    )
+
+
+def fit(model, recipe: Recipe, data: datasets.Data, run: Path, checkpoint, done: int) -> None:
+    """Fit the model from epoch `done` on, with logs, pictures and a checkpoint per epoch."""
+    shown = [kerasadv.data.middle(example, recipe.image_size) for example in data.held_back[:6]]
+    pictures = kerasadv.data.Overlays(*map(np.stack, zip(*shown)))
+    batches = kerasadv.data.training_batches(
+        data.training, recipe.image_size, recipe.batch_size, recipe.epochs, done, recipe.seed
+    )
+    model.fit(
+        batches,
+        epochs=recipe.epochs,
+        initial_epoch=done,
+        steps_per_epoch=len(data.training) // recipe.batch_size,
+        validation_data=kerasadv.data.fixed_batches(
+            data.held_back, recipe.image_size, recipe.batch_size
+        ),
+        callbacks=[kerasadv.training.TensorBoard(run / "logs", pictures), checkpoint],
+        shuffle=False,
+    )
+
+
+def report(model: keras.Model, data: datasets.Data, run: Path) -> dict:
+    """Dice and IoU of the foreground on each whole held-back image, with a sheet of pictures."""
+    rows = []
+    for example in data.held_back:
+        guess = label(model, example.image)
+        dice = [overlap(example.mask == c, guess == c) for c in range(1, len(data.classes))]
+        dice = float(np.mean(dice))
+        rows.append((dice, example, guess))
+    rows.sort(key=lambda row: row[0])
+    # From the worst to the best in even steps.
+    picked = [rows[k] for k in np.unique(np.linspace(0, len(rows) - 1, 6).round().astype(int))]
+    sheet = kerasadv.data.side_by_side(
+        [example.image for _, example, _ in picked],
+        [example.mask for _, example, _ in picked],
+        [guess for _, _, guess in picked],
+        [f"{example.name}  Dice {dice:.3f}" for dice, example, _ in picked],
+    )
+    Image.fromarray(sheet).save(run / "predictions.png")
+    return {
+        "held_back_images": len(rows),
+        "dice": float(np.mean([dice for dice, _, _ in rows])),
+        "iou": float(np.mean([dice / (2 - dice) for dice, _, _ in rows])),
+        "images": {example.name: round(dice, 4) for dice, example, _ in rows},
+    }
+
+
+def overlap(truth: np.ndarray, guess: np.ndarray) -> float:
+    """Dice of two boolean masks; 1 where both are empty."""
+    total = truth.sum() + guess.sum()
+    return float(2 * (truth & guess).sum() / total) if total else 1.0
+
+
+def check(recipe: Recipe, data: datasets.Data) -> None:
+    """Raise a `DataError` for a recipe that cannot work on this data, before anything is made."""
+    wrong = None
+    if recipe.image_size < 16 or recipe.image_size % 16:
+        wrong = f"--image-size: expected a multiple of 16. Received: {recipe.image_size}"
+    elif recipe.epochs < 1:
+        wrong = f"--epochs: expected at least 1. Received: {recipe.epochs}"
+    elif not 1 <= recipe.batch_size <= len(data.training):
+        wrong = (
+            f"--batch-size: expected 1 to {len(data.training)}, the number of training images. "
+            f"Received: {recipe.batch_size}"
+        )
+    if wrong:
+        raise kerasadv.data.DataError(wrong)
+
+
+def main(argv: list[str] | None = None) -> None:
+    """The command line: a recipe from options or from a run to resume, then `train`."""
+    parser = argparse.ArgumentParser("python -m zoo.unet.train", description=__doc__)
+    recipes.add_arguments(parser, Recipe)
+    parser.add_argument("--output", metavar="RUN", help="folder to make (default: runs/unet-...)")
+    parser.add_argument("--resume", metavar="RUN", help="go on with the training in this folder")
+    arguments = parser.parse_args(argv)
+    run = Path(arguments.resume or arguments.output or _new_run(arguments.data))
+    try:
+        if arguments.resume:
+            recipe = recipes.load(run / "recipe.json", Recipe)
+        else:
+            recipe = recipes.from_arguments(arguments, Recipe)
+        data = datasets.load(recipe.data, recipe.data_dir)
+        check(recipe, data)
+        print(f"{len(data.training)} images to train on, {len(data.held_back)} held back")
+        train(recipe, data, run)
+    except (kerasadv.data.DataError, kerasadv.training.NotANumber) as error:
+        sys.exit(f"error: {error}")
+    except KeyboardInterrupt:
+        print(f"\nstopped; to go on: python -m zoo.unet.train --resume {run}")
+        sys.exit(130)
+    result = json.loads((run / "result.json").read_text())
+    print(
+        f"\nDice {result['dice']:.3f} and IoU {result['iou']:.3f} on "
+        f"{result['held_back_images']} held-back images, after {result['minutes']} minutes\n"
+        f"  pictures  {run / 'predictions.png'}\n"
+        f"  weights   {run / 'model.weights.h5'}\n"
+        f"  recipe    {run / 'recipe.json'}\n"
+        f"  logs      tensorboard --logdir {run / 'logs'}\n"
+        f"  try it    python -m zoo.unet.predict PICTURE --weights {run / 'model.weights.h5'}"
+    )
+
+
+def _new_run(data: str) -> Path:
+    return Path("runs") / f"unet-{data}-{time.strftime('%Y%m%d-%H%M%S')}"
+
+
+if __name__ == "__main__":
+    main()
