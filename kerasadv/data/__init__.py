@@ -1,6 +1,13 @@
 """From files to batches: images and masks read, checked, changed together and shown."""
 
-from kerasadv.data.batches import Example, fixed_batches, middle, training_batches
+from kerasadv.data.batches import (
+    Example,
+    crops_per_epoch,
+    fixed_batches,
+    middle,
+    standardize,
+    training_batches,
+)
 from kerasadv.data.files import DataError, read_folder, read_image, read_mask, split_by_name
 from kerasadv.data.overlay import Overlays, overlay, side_by_side
 
@@ -8,6 +15,7 @@ __all__ = [
     "DataError",
     "Example",
     "Overlays",
+    "crops_per_epoch",
     "fixed_batches",
     "middle",
     "overlay",
@@ -16,5 +24,6 @@ __all__ = [
     "read_mask",
     "side_by_side",
     "split_by_name",
+    "standardize",
     "training_batches",
 ]

@@ -15,6 +15,21 @@ class Example(NamedTuple):
     mask: np.ndarray
 
 
+def standardize(image: np.ndarray) -> np.ndarray:
+    """An image brought to mean 0 and standard deviation 1, float32, as `zoo.UNet` does by itself.
+
+    Crops of an image are to be cut from the standardized whole: standardized one by one, an empty
+    corner of it would look as lively as its centre.
+    """
+    mean, deviation = _statistics(image)
+    return ((image - mean) / deviation).astype("float32")
+
+
+def crops_per_epoch(examples: Sequence[Example], size: int) -> int:
+    """How many crops `training_batches` takes in an epoch."""
+    return len(_turns(examples, size))
+
+
 def training_batches(
     examples: Sequence[Example],
     size: int,
@@ -23,28 +38,28 @@ def training_batches(
     initial_epoch: int = 0,
     seed: int = 0,
 ) -> tf.data.Dataset:
-    """Endlessly varied crops for the epochs from `initial_epoch` on.
+    """Ever new crops of standardized images for the epochs from `initial_epoch` on.
 
-    Each epoch takes every example once, in an order of its own, `len(examples) // batch_size`
-    batches. From each a square is cut at a random place and scale, flipped and turned, image and
-    mask alike; then the brightness, contrast and colours of the image change, and some are
-    inverted. Everything random is a function of `seed`, epoch and example, so a training that is
+    Each epoch has an order of its own and takes an image n times the size of a crop (the root of
+    its area) n times, any other once. A square is cut at a random place and scale, flipped and
+    turned, image and mask alike; then brightness, contrast and colours change, and some images are
+    inverted. Everything random is a function of `seed`, epoch and crop, so a training that is
     resumed sees the batches that it would have seen.
 
     Args:
         examples: Images, which may differ in size, and masks. They are kept in memory.
         size: Height and width of the crops, in pixels.
-        batch_size: Number of crops in a batch, at most the number of examples.
+        batch_size: Number of crops in a batch; what does not fill a batch is left out.
         epochs: Epoch to stop before.
         initial_epoch: Epoch to start with.
         seed: A whole number.
 
     Returns:
-        Batches of images, float32 in [0, 255], `(batch, size, size, channels)`, and labels, uint8,
-        `(batch, size, size, 1)`.
+        Batches of images, float32, `(batch, size, size, channels)`, and labels, uint8,
+        `(batch, size, size, 1)`; `crops_per_epoch // batch_size` batches an epoch.
 
     Raises:
-        ValueError: If there are fewer examples than a batch takes.
+        ValueError: If an epoch has fewer crops than a batch takes.
 
     Example:
     >>> import numpy as np
@@ -54,9 +69,10 @@ def training_batches(
     >>> [tuple(images.shape) for images, masks in batches]
     [(1, 32, 32, 3), (1, 32, 32, 3)]
     """
-    if not 1 <= batch_size <= len(examples):
+    turns = _turns(examples, size)
+    if not 1 <= batch_size <= len(turns):
         raise ValueError(
-            f"`batch_size`: expected 1 to {len(examples)}, the number of examples. "
+            f"`batch_size`: expected 1 to {len(turns)}, the number of crops in an epoch. "
             f"Received: batch_size={batch_size}"
         )
     # All pixels in one vector, as images of different sizes do not stack.
@@ -65,21 +81,24 @@ def training_batches(
     shapes = tf.constant([image.shape for image in packed], tf.int64)
     ends = np.cumsum([image.size for image in packed], dtype="int64")
     starts = tf.constant(ends - [image.size for image in packed], tf.int64)
+    statistics = tf.constant([_statistics(e.image) for e in examples], tf.float32)
     depth = packed[0].shape[-1]
-    count = len(examples)
+    seed = tf.constant(seed, tf.int64)
 
     def epoch_of(epoch):
         order = tf.random.experimental.stateless_shuffle(
-            tf.range(count, dtype=tf.int64), seed=tf.stack([tf.cast(seed, tf.int64), epoch])
+            tf.constant(turns, tf.int64), seed=tf.stack([seed, epoch])
         )
-        order = order[: count // batch_size * batch_size]
-        return tf.data.Dataset.from_tensor_slices(order).map(lambda i: (epoch * count + i, i))
+        order = order[: len(turns) // batch_size * batch_size]
+        keys = epoch * len(turns) + tf.range(len(turns), dtype=tf.int64)[: len(order)]
+        return tf.data.Dataset.from_tensor_slices((keys, order))
 
     def crop_of(key, index):
-        shape = shapes[index]
+        shape, (mean, deviation) = shapes[index], tf.unstack(statistics[index])
         image = pixels[starts[index] : starts[index] + tf.reduce_prod(shape)]
-        draws = tf.random.stateless_uniform([16], seed=tf.stack([tf.cast(seed, tf.int64), key]))
-        return _augment(tf.reshape(image, shape), size, depth, draws)
+        draws = tf.random.stateless_uniform([16], seed=tf.stack([seed, key]))
+        image, mask = _crop(tf.reshape(image, shape), size, depth, draws)
+        return _recolour((image - mean) / deviation, draws), mask
 
     return (
         tf.data.Dataset.range(initial_epoch, epochs)
@@ -91,7 +110,7 @@ def training_batches(
 
 
 def fixed_batches(examples: Sequence[Example], size: int, batch_size: int) -> tf.data.Dataset:
-    """The middle of each example, to validate on: padded by reflection where it is too small.
+    """The middle of each standardized image, to validate on.
 
     Args:
         examples: Images and masks.
@@ -102,23 +121,40 @@ def fixed_batches(examples: Sequence[Example], size: int, batch_size: int) -> tf
         Batches as from `training_batches`, in the order of `examples`.
     """
     images, masks = zip(*(middle(example, size) for example in examples))
-    data = (np.stack(images).astype("float32"), np.stack(masks)[..., None])
+    data = (np.stack(images), np.stack(masks)[..., None])
     return tf.data.Dataset.from_tensor_slices(data).batch(batch_size)
 
 
 def middle(example: Example, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """The middle square of an example's image and mask, `size` pixels wide and high."""
+    """The middle square of a standardized image, `(size, size, channels)`, and of its mask.
+
+    What is too small is padded by reflection.
+    """
     height, width = example.mask.shape
     extra = [(max(size - n, 0) // 2, (max(size - n, 0) + 1) // 2) for n in (height, width)]
-    image = np.pad(example.image, [*extra, (0, 0)], mode="symmetric")
+    image = np.pad(standardize(example.image), [*extra, (0, 0)], mode="symmetric")
     mask = np.pad(example.mask, extra, mode="symmetric")
     top, left = (mask.shape[0] - size) // 2, (mask.shape[1] - size) // 2
     window = (slice(top, top + size), slice(left, left + size))
     return image[window], mask[window]
 
 
-def _augment(pixels, size, depth, draws):
-    """A random crop of `(height, width, channels + mask)`, geometry first, then colours."""
+def _statistics(image: np.ndarray) -> tuple[float, float]:
+    # The small number is the one of the first layer of `zoo.UNet`: a flat image becomes 0.
+    return float(image.mean()), float(np.sqrt(image.var(dtype="float64") + 1e-6))
+
+
+def _turns(examples: Sequence[Example], size: int) -> list[int]:
+    """The index of each example, once for each time that an epoch takes it."""
+    return [
+        index
+        for index, example in enumerate(examples)
+        for _ in range(max(1, round(example.mask.size**0.5 / size)))
+    ]
+
+
+def _crop(pixels, size, depth, draws):
+    """A random square of `(height, width, channels + mask)`, scaled, flipped and turned."""
     height, width = tf.shape(pixels)[0], tf.shape(pixels)[1]
     zoom = tf.exp((draws[0] - 0.5) * 0.9)  # 0.64 to 1.57
     side = tf.minimum(tf.cast(size * zoom, tf.int32), tf.minimum(height, width))
@@ -131,8 +167,13 @@ def _augment(pixels, size, depth, draws):
     both = tf.where(draws[3] < 0.5, both[::-1], both)
     both = tf.image.rot90(both, tf.cast(draws[4] * 4, tf.int32))
     both = tf.ensure_shape(both, (size, size, depth))
-    image, mask = both[..., :-1] / 255.0, tf.cast(both[..., -1:], tf.uint8)
-    image = image ** tf.exp((draws[5] - 0.5) * 0.8)  # gamma 0.67 to 1.49
-    gain = tf.exp((draws[8 : 8 + depth - 1] - 0.5) * 0.3)  # each channel by 0.86 to 1.16
-    image = tf.where(draws[6] < 0.15, 1.0 - image, image) * gain
-    return image * 255.0, mask
+    return both[..., :-1], tf.cast(both[..., -1:], tf.uint8)
+
+
+def _recolour(image, draws):
+    """Another contrast and brightness, a tint, and one time in ten a negative."""
+    contrast = tf.exp((draws[5] - 0.5) * 0.6)  # 0.74 to 1.35
+    contrast = tf.where(draws[6] < 0.1, -contrast, contrast)
+    channels = image.shape[-1]
+    tint = (draws[8 : 8 + channels] - 0.5) * 0.3 * tf.cast(channels > 1, tf.float32)
+    return image * contrast + (draws[7] - 0.5) * 0.4 + tint

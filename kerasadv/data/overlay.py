@@ -81,7 +81,8 @@ class Overlays:
     """Truth and prediction side by side for the same images each time: pictures for TensorBoard.
 
     Args:
-        images: `(number, height, width, channels)`, in [0, 255].
+        images: What the model takes, `(number, height, width, channels)`, in any range; shown from
+            its darkest to its brightest value.
         masks: Labels, `(number, height, width)` or with a last axis of 1.
 
     Example:
@@ -97,12 +98,16 @@ class Overlays:
     def __init__(self, images: np.ndarray, masks: np.ndarray):
         self.images = np.asarray(images)
         self.masks = np.asarray(masks).reshape(self.images.shape[:3]).astype("int64")
+        # The brightest of a thousand pixels counts as white, a single hot one does not.
+        low, high = np.percentile(self.images, (0.1, 99.9), axis=(1, 2, 3), keepdims=True)
+        scaled = (self.images - low) / np.maximum(high - low, 1e-6)
+        self._shown = (scaled.clip(0, 1) * 255).astype("uint8")
 
     def __call__(self, model) -> dict[str, np.ndarray]:
         guesses = np.asarray(model.predict_on_batch(self.images))
         labels = guesses[..., 0] > 0.5 if guesses.shape[-1] == 1 else guesses.argmax(-1)
         rows = [
             np.concatenate([overlay(image, mask), overlay(image, label)], axis=1)
-            for image, mask, label in zip(self.images, self.masks, labels.astype("int64"))
+            for image, mask, label in zip(self._shown, self.masks, labels.astype("int64"))
         ]
         return {"truth_and_prediction": np.stack(rows)}

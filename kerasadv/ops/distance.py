@@ -4,8 +4,8 @@ import math
 
 from keras import ops
 
-# Larger than every squared distance, small enough that adding one to it stays finite.
-_FAR = 1e30
+# Farther than every distance; its square is still a float32 that other squares can be added to.
+_FAR = 1e15
 
 
 def distance_transform(masks, spacing=None):
@@ -41,12 +41,8 @@ def distance_transform(masks, spacing=None):
         Felzenszwalb and Huttenlocher, "Distance transforms of sampled functions", 2012: the
         squared distance is separable, one min-plus pass with a parabola per axis.
     """
-    masks = ops.stop_gradient(ops.convert_to_tensor(masks))
-    spacing = _check_spacing(spacing, len(masks.shape) - 2)
-    squared = _along_first_axis(ops.cast(masks, "float32") > 0.5, spacing[0])
-    for axis, step in enumerate(spacing[1:], start=2):
-        squared = _min_plus(squared, axis, step)
-    return ops.where(squared >= _FAR, math.inf, ops.sqrt(squared))
+    inside = _inside(masks)
+    return ops.where(inside, _to_other_side(inside, _check_spacing(spacing, inside)), 0.0)
 
 
 def signed_distance(masks, spacing=None):
@@ -77,24 +73,24 @@ def signed_distance(masks, spacing=None):
     Reference:
         Kervadec et al., "Boundary loss for highly unbalanced segmentation", MIDL 2019.
     """
-    masks = ops.cast(ops.stop_gradient(ops.convert_to_tensor(masks)), "float32") > 0.5
-    smallest = min(_check_spacing(spacing, len(masks.shape) - 2))
-    both = ops.concatenate([ops.logical_not(masks), masks], axis=0)
-    outside, inside = ops.split(distance_transform(both, spacing), 2, axis=0)
-    spatial = tuple(range(1, len(masks.shape) - 1))
-    has_edge = ops.logical_and(
-        ops.any(masks, axis=spatial, keepdims=True),
-        ops.logical_not(ops.all(masks, axis=spatial, keepdims=True)),
-    )
-    return ops.where(has_edge, ops.where(masks, smallest - inside, outside), 0.0)
+    inside = _inside(masks)
+    spacing = _check_spacing(spacing, inside)
+    distance = _to_other_side(inside, spacing)
+    signed = ops.where(inside, min(spacing) - distance, distance)
+    return ops.where(ops.isinf(distance), 0.0, signed)
 
 
-def _check_spacing(spacing, num_axes):
+def _inside(masks):
+    return ops.cast(ops.stop_gradient(ops.convert_to_tensor(masks)), "float32") > 0.5
+
+
+def _check_spacing(spacing, masks):
     """`spacing` as a tuple with one positive number per spatial axis."""
-    if num_axes not in (1, 2, 3):
+    num_axes = len(masks.shape) - 2
+    if num_axes not in (2, 3):
         raise ValueError(
-            "`masks`: expected (batch, *spatial, channels) with 1 to 3 spatial axes. "
-            f"Received: {num_axes} spatial axes"
+            "`masks`: expected (batch, height, width, channels) or "
+            f"(batch, depth, height, width, channels). Received: shape {tuple(masks.shape)}"
         )
     if spacing is None:
         return (1.0,) * num_axes
@@ -107,33 +103,57 @@ def _check_spacing(spacing, num_axes):
     return tuple(float(value) for value in values)
 
 
+def _to_other_side(inside, spacing):
+    """Distance from each pixel to the nearest one on the other side of the edge, inf without one.
+
+    The squared distance is separable: axis by axis, the nearest pixel of the other side lies on the
+    same line, or beside a pixel of the line that already knows its distance. For a pixel inside,
+    the pixels outside in its line would each have to count as 0 in the second search and count
+    with a distance of their own instead; the first search has them, nearer. So one search serves
+    both sides of the edge.
+    """
+    squared = None
+    for axis, step in enumerate(spacing, start=1):
+        on_line = ops.square(_along_line(inside, axis, step))
+        squared = on_line if axis == 1 else ops.minimum(on_line, _min_plus(squared, axis, step))
+    distance = ops.sqrt(squared)
+    return ops.where(distance > _FAR / 2, math.inf, distance)
+
+
 def _column(values, rank):
     """A vector shaped so that it broadcasts along the first of `rank` axes."""
     return ops.reshape(values, (-1,) + (1,) * (rank - 1))
 
 
-def _along_first_axis(inside, spacing):
-    """Squared distance to the nearest outside pixel of the same line along axis 1.
+def _along_line(inside, axis, spacing):
+    """Distance along one axis to the other side of the edge, `_FAR` where the line has none.
 
     Steps of 1, 2, 4 ... to either side reach every distance in log2(size) rounds.
     """
-    inside = ops.moveaxis(inside, 1, 0)
+    inside = ops.moveaxis(inside, axis, 0)
     size = ops.shape(inside)[0]
     position = _column(ops.arange(size), len(inside.shape))
-    distance = ops.where(inside, _FAR, 0.0)
-    # An unknown size gets rounds for 65,536 pixels; `roll` wraps and the mask hides what wrapped.
+
+    def neighbours(values, step, missing):
+        # `roll` wraps around; what wrapped is masked.
+        return (
+            ops.where(position >= step, ops.roll(values, step, axis=0), missing),
+            ops.where(position < size - step, ops.roll(values, -step, axis=0), missing),
+        )
+
+    before, after = neighbours(inside, 1, inside)
+    beside_edge = ops.logical_or(before != inside, after != inside)
+    distance = ops.where(beside_edge, spacing, _FAR)
+    # A size that is not known gets the rounds for 65,536 pixels.
     rounds = (size - 1).bit_length() if isinstance(size, int) else 16
     for step in (2**k for k in range(rounds)):
-        before = ops.where(position >= step, ops.roll(distance, step, axis=0), _FAR)
-        after = ops.where(position < size - step, ops.roll(distance, -step, axis=0), _FAR)
-        distance = ops.minimum(distance, ops.minimum(before, after) + step * spacing)
-    # Clamped before the square, which would overflow.
-    squared = ops.where(distance >= _FAR, _FAR, ops.square(ops.minimum(distance, 1e15)))
-    return ops.moveaxis(squared, 0, 1)
+        nearest = ops.minimum(*neighbours(distance, step, _FAR))
+        distance = ops.minimum(distance, nearest + step * spacing)
+    return ops.moveaxis(distance, 0, axis)
 
 
 def _min_plus(squared, axis, spacing):
-    """For each pixel of a line, the least `squared + (distance along the line)^2`."""
+    """For each pixel, the least `squared + (distance along the axis)^2` over its line."""
     squared = ops.moveaxis(squared, axis, 0)
     rank = len(squared.shape)
     positions = ops.cast(ops.arange(ops.shape(squared)[0]), "float32") * spacing

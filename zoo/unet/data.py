@@ -195,7 +195,8 @@ def _builder(dataset: Set, archive: Path):
         VERSION = tfds.core.Version("1.0.0")
 
         def _info(self):
-            return self.dataset_info_from_configs(
+            return tfds.core.DatasetInfo(
+                builder=self,
                 features=tfds.features.FeaturesDict(
                     {
                         "name": tfds.features.Text(),

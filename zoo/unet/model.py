@@ -13,6 +13,7 @@ def UNet(  # noqa: N802  A class name, as the models of keras.applications have.
     filters=16,
     depth=4,
     activation="relu",
+    standardize=True,
     weights=None,
     name="unet",
 ):
@@ -21,7 +22,7 @@ def UNet(  # noqa: N802  A class name, as the models of keras.applications have.
     Two 3 x 3 convolutions a stage, `filters` channels at full size and twice as many at each of
     `depth` halvings. Differs from the paper in padded convolutions, so that the output is as large
     as the input, and in a first layer that brings each image to mean 0 and standard deviation 1:
-    values may be in any range.
+    its values may be in any range.
 
     Args:
         input_shape: `(height, width, channels)`; height and width may be `None`, and are multiples
@@ -32,6 +33,8 @@ def UNet(  # noqa: N802  A class name, as the models of keras.applications have.
         depth: Number of times that the image is halved.
         activation: `"prelu"` and `"elu"` are `kerasadv.layers.PReLU` and `ELU`; anything else is
             what `keras.layers.Activation` takes.
+        standardize: Whether the model standardizes each image. Turn it off to train on crops of
+            images that were standardized as a whole; the weights fit either way.
         weights: `None` for random ones, or the path of a `.weights.h5` file.
         name: Name of the model.
 
@@ -64,10 +67,11 @@ def UNet(  # noqa: N802  A class name, as the models of keras.applications have.
         )
     inputs = keras.Input(input_shape, name="image")
     x = DivisibleSize(2**depth, name="divisible_size")(inputs)
-    # One group over the whole image; float32, as half precision cannot add up so many pixels.
-    x = layers.GroupNormalization(
-        groups=1, epsilon=1e-5, center=False, scale=False, dtype="float32", name="standardize"
-    )(x)
+    if standardize:
+        # One group over the whole image; float32, as half precision cannot add up so many pixels.
+        x = layers.GroupNormalization(
+            groups=1, epsilon=1e-6, center=False, scale=False, dtype="float32", name="standardize"
+        )(x)
     skips = []
     for stage in range(depth):
         x = _convolutions(x, filters * 2**stage, activation, f"down{stage + 1}")

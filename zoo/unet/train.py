@@ -79,9 +79,10 @@ def train(recipe: Recipe, data: datasets.Data, run: Path) -> keras.Model:
     keras.config.set_dtype_policy(recipe.precision)
     try:
         with kerasadv.training.strategy(recipe.strategy).scope():
-            model = UNet(**arguments)
+            # The data is standardized image by image, before crops are cut.
+            model = UNet(**arguments, standardize=False)
             model.compile(
-                optimizer=optimizer(recipe, len(data.training) // recipe.batch_size),
+                optimizer=optimizer(recipe, steps_per_epoch(recipe, data)),
                 loss=loss(recipe, arguments["num_classes"]),
                 metrics=[kerasadv.metrics.Dice()],
             )
@@ -100,9 +101,14 @@ def train(recipe: Recipe, data: datasets.Data, run: Path) -> keras.Model:
     return trained
 
 
-def optimizer(recipe: Recipe, steps_per_epoch: int) -> keras.optimizers.Optimizer:
-    """AdamW with a short warm-up, then a cosine to zero."""
-    steps = recipe.epochs * steps_per_epoch
+def steps_per_epoch(recipe: Recipe, data: datasets.Data) -> int:
+    """Whole batches of crops in an epoch."""
+    return kerasadv.data.crops_per_epoch(data.training, recipe.image_size) // recipe.batch_size
+
+
+def optimizer(recipe: Recipe, steps: int) -> keras.optimizers.Optimizer:
+    """AdamW with a short warm-up, then a cosine to zero; `steps` is those of an epoch."""
+    steps *= recipe.epochs
     warmup = min(200, steps // 10)
     rate = keras.optimizers.schedules.CosineDecay(
         recipe.learning_rate / 100,
@@ -140,7 +146,7 @@ def fit(model, recipe: Recipe, data: datasets.Data, run: Path, checkpoint, done:
         batches,
         epochs=recipe.epochs,
         initial_epoch=done,
-        steps_per_epoch=len(data.training) // recipe.batch_size,
+        steps_per_epoch=steps_per_epoch(recipe, data),
         validation_data=kerasadv.data.fixed_batches(
             data.held_back, recipe.image_size, recipe.batch_size
         ),
@@ -188,9 +194,10 @@ def check(recipe: Recipe, data: datasets.Data) -> None:
         wrong = f"--image-size: expected a multiple of 16. Received: {recipe.image_size}"
     elif recipe.epochs < 1:
         wrong = f"--epochs: expected at least 1. Received: {recipe.epochs}"
-    elif not 1 <= recipe.batch_size <= len(data.training):
+    elif recipe.batch_size < 1 or steps_per_epoch(recipe, data) < 1:
         wrong = (
-            f"--batch-size: expected 1 to {len(data.training)}, the number of training images. "
+            f"--batch-size: expected 1 to the number of crops in an epoch, "
+            f"{kerasadv.data.crops_per_epoch(data.training, recipe.image_size)}. "
             f"Received: {recipe.batch_size}"
         )
     if wrong:
