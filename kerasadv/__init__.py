@@ -2,14 +2,15 @@
 
 import importlib
 
-from kerasadv import layers, losses, metrics, ops
+from kerasadv import layers, losses, metrics, ops, training
+from kerasadv.training import schedules as _schedules  # noqa: F401  Saved losses may hold them.
 
 __version__ = "0.1.0"
 __all__ = ["data", "layers", "losses", "metrics", "ops", "training"]
 
 
 def __getattr__(name):
-    # `training` and `data` stand on TensorFlow, so they are loaded when first touched.
-    if name in ("data", "training"):
-        return importlib.import_module(f"kerasadv.{name}")
+    # `data` stands on TensorFlow, so it is loaded when first touched, as are the parts of `training`.
+    if name == "data":
+        return importlib.import_module("kerasadv.data")
     raise AttributeError(f"module 'kerasadv' has no attribute {name!r}")

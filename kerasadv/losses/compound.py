@@ -92,7 +92,8 @@ class Compound(keras.losses.Loss):
                 )
             values = ops.cast(values, self.dtype)
             values = ops.mean(values, axis=tuple(range(1, len(values.shape))))
-            self._means[term].update_state(values)
+            if keras.backend.backend() != "jax":  # There it would leak tracers, and be lost.
+                self._means[term].update_state(values)
             weight = self._moving.get(term, self.weights[term])
             total = total + ops.cast(weight, self.dtype) * values
         return total

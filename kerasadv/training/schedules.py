@@ -51,3 +51,7 @@ class Ramp:
 
     def get_config(self) -> dict:
         return {"start": self.start, "stop": self.stop, "epochs": self.epochs}
+
+    @classmethod
+    def from_config(cls, config: dict) -> "Ramp":
+        return cls(**config)

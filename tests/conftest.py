@@ -1,0 +1,43 @@
+"""Two logical CPU devices, seeds, and no surprise in the standard error."""
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("JAX_ENABLE_X64", "1")  # Some tests compute in float64.
+
+from pathlib import Path  # noqa: E402
+
+import keras  # noqa: E402
+import pytest  # noqa: E402
+
+if keras.backend.backend() == "tensorflow":
+    import tensorflow as tf
+
+    # Before anything touches a device: replicas need two of them.
+    tf.config.set_logical_device_configuration(
+        tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
+    )
+
+
+@pytest.fixture(autouse=True)
+def seeded():
+    keras.utils.set_random_seed(0)
+    yield
+    keras.config.set_dtype_policy("float32")
+
+
+@pytest.fixture
+def mirrored():
+    """A strategy with two replicas."""
+    tf = pytest.importorskip("tensorflow")
+    return tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+
+
+@pytest.fixture(scope="session")
+def real_data():
+    """The folder with the public sets, which not every machine has."""
+    beside = Path(__file__).resolve().parents[2] / "shared" / "data"
+    folder = Path(os.environ.get("KERASADV_DATA", beside))
+    if not folder.is_dir():
+        pytest.skip(f"no real data: neither KERASADV_DATA nor {beside.name} beside the project")
+    return folder

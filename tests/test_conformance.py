@@ -1,0 +1,446 @@
+"""What every public loss, layer and metric promises, whatever it computes."""
+
+import doctest
+import importlib
+import inspect
+import json
+import pkgutil
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+import kerasadv
+import zoo
+from kerasadv.training.schedules import Ramp
+
+TENSORFLOW = keras.backend.backend() == "tensorflow"
+needs_tensorflow = pytest.mark.skipif(not TENSORFLOW, reason="is about TensorFlow")
+
+RNG = np.random.default_rng(0)
+LABELS = RNG.integers(0, 3, (4, 8, 8))
+LABELS[0] = 0  # A sample without the other classes.
+SCORES = RNG.normal(size=(4, 8, 8, 3)).astype("float32")
+PROBABILITIES = np.exp(SCORES) / np.exp(SCORES).sum(-1, keepdims=True)
+
+
+class Segmentation:
+    """Labels and probabilities of three classes for a loss or a metric on images."""
+
+    y_true = LABELS
+    y_pred = PROBABILITIES
+    perfect = np.eye(3, dtype="float32")[LABELS]
+    hopeless = np.eye(3, dtype="float32")[(LABELS + 1) % 3]
+    channels = 3
+
+
+# Every constructor argument of a class, with a value that is not its default.
+LOSSES = {
+    "Boundary": (
+        Segmentation,
+        {"spacing": [2.0, 0.5], "classes": [1, 2], "from_logits": True, "from_distance_maps": True},
+    ),
+    "GeneralizedDice": (Segmentation, {"from_logits": True}),
+    "Compound": (
+        Segmentation,
+        {
+            "losses": {
+                "dice": kerasadv.losses.GeneralizedDice(from_logits=True),
+                "boundary": kerasadv.losses.Boundary(spacing=0.5),
+                "crossentropy": keras.losses.SparseCategoricalCrossentropy(),
+            },
+            "weights": {"dice": 0.5, "boundary": Ramp(0.25, 1.0, 7)},
+        },
+    ),
+}
+REQUIRED = {"Compound": {"losses": {"dice": kerasadv.losses.GeneralizedDice()}}}
+LAYERS = {
+    "ELU": {"alpha": 0.5},
+    "PReLU": {
+        "alpha_initializer": keras.initializers.Constant(0.1),
+        "alpha_regularizer": keras.regularizers.L2(1e-3),
+        "alpha_constraint": keras.constraints.NonNeg(),
+        "shared_axes": [-1],
+    },
+}
+METRICS = {"Dice": (Segmentation, {"threshold": 0.25, "per_class": True})}
+
+loss_classes = pytest.mark.parametrize("name", LOSSES)
+layer_classes = pytest.mark.parametrize("name", LAYERS)
+metric_classes = pytest.mark.parametrize("name", METRICS)
+
+
+def make_loss(name, **kwargs):
+    return getattr(kerasadv.losses, name)(**REQUIRED.get(name, {}), **kwargs)
+
+
+def constructor_arguments(cls):
+    parameters = inspect.signature(cls.__init__).parameters.values()
+    return {p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD} - {"self", "name"}
+
+
+def classes_of(room):
+    return {n for n in room.__all__ if inspect.isclass(getattr(room, n))}
+
+
+def plain(config):
+    return json.loads(json.dumps(keras.saving.serialize_keras_object(config), sort_keys=True))
+
+
+# --- for all of them
+
+
+def test_every_public_class_is_tested():
+    assert classes_of(kerasadv.losses) == set(LOSSES)
+    assert classes_of(kerasadv.layers) == set(LAYERS)
+    assert classes_of(kerasadv.metrics) == set(METRICS)
+
+
+@pytest.mark.parametrize("room", ["losses", "layers", "metrics"])
+def test_every_class_of_a_file_is_exported(room):
+    package = getattr(kerasadv, room)
+    kinds = (keras.losses.Loss, keras.layers.Layer, keras.metrics.Metric)
+    for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
+        for name, value in vars(importlib.import_module(module.name)).items():
+            ours = inspect.isclass(value) and value.__module__ == module.name
+            if ours and issubclass(value, kinds) and not name.startswith("_"):
+                assert name in package.__all__
+
+
+ALL = [
+    *((f"losses.{n}", a) for n, (_, a) in LOSSES.items()),
+    *((f"layers.{n}", a) for n, a in LAYERS.items()),
+    *((f"metrics.{n}", a) for n, (_, a) in METRICS.items()),
+]
+
+
+@pytest.mark.parametrize("path, arguments", ALL, ids=[path for path, _ in ALL])
+def test_config_holds_every_argument(path, arguments):
+    room, name = path.split(".")
+    cls = getattr(getattr(kerasadv, room), name)
+    assert constructor_arguments(cls) == set(arguments), "give each argument a value here"
+    assert len(arguments) <= 6
+    extra = {"name": "other", "dtype": "float64"}
+    if room == "losses":
+        extra["reduction"] = "sum"
+    thing = cls(**arguments, **extra)
+    config = thing.get_config()
+    assert set(arguments) | set(extra) <= set(config)
+    # Through JSON, as in a `.keras` file, and back to an equal object.
+    again = keras.saving.deserialize_keras_object(
+        json.loads(json.dumps(keras.saving.serialize_keras_object(thing)))
+    )
+    assert type(again) is cls
+    assert plain(again.get_config()) == plain(config)
+    assert keras.saving.get_registered_name(cls) == f"kerasadv>{name}"
+    default = cls(**REQUIRED.get(name, {})).get_config()
+    for key in set(arguments) - set(REQUIRED.get(name, {})):
+        assert plain(default[key]) != plain(config[key]), f"{key}: not another value than default"
+
+
+def public_modules():
+    for package in (kerasadv, zoo):
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            yield module.name
+
+
+@needs_tensorflow
+@pytest.mark.parametrize("name", list(public_modules()))
+def test_docstring_examples_run(name):
+    result = doctest.testmod(importlib.import_module(name))
+    assert result.failed == 0
+
+
+@pytest.mark.parametrize("path", [path for path, _ in ALL])
+def test_docstrings_say_what_users_need(path):
+    room, name = path.split(".")
+    text = getattr(getattr(kerasadv, room), name).__doc__
+    wanted = ["Args:", "Input shape:", "Example:", "Raises:"]
+    if room == "layers":
+        wanted.append("Output shape:")
+    for part in wanted:
+        assert part in text, f"{part} is missing"
+    if name != "Compound":  # The only one that comes from no paper.
+        assert "Reference:" in text
+    for argument in constructor_arguments(getattr(getattr(kerasadv, room), name)):
+        assert f"        {argument}:" in text, f"{argument} is not described"
+
+
+# --- losses
+
+
+@loss_classes
+def test_loss_gives_a_value_per_sample(name):
+    case, _ = LOSSES[name]
+    values = make_loss(name, reduction=None)(case.y_true, case.y_pred)
+    assert values.shape[0] == len(case.y_true)
+    mean = make_loss(name)(case.y_true, case.y_pred)
+    np.testing.assert_allclose(mean, np.mean(values), rtol=1e-6)
+
+
+@loss_classes
+def test_zero_weight_leaves_a_sample_out(name):
+    case, _ = LOSSES[name]
+    weight = np.array([1.0, 0.0, 1.0, 1.0], "float32")
+    loss = make_loss(name, reduction="sum")
+    keep = weight > 0
+    np.testing.assert_allclose(
+        loss(case.y_true, case.y_pred, sample_weight=weight),
+        loss(case.y_true[keep], case.y_pred[keep]),
+        rtol=1e-6,
+    )
+
+
+@loss_classes
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float64"])
+def test_loss_takes_predictions_of_any_float(name, dtype):
+    case, _ = LOSSES[name]
+    expected = make_loss(name)(case.y_true, case.y_pred)
+    got = make_loss(name)(case.y_true, ops.cast(case.y_pred, dtype))
+    tolerance = {"float16": 2e-3, "bfloat16": 2e-2, "float64": 1e-6}[dtype]
+    np.testing.assert_allclose(got, expected, rtol=tolerance, atol=tolerance)
+
+
+@loss_classes
+@pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])
+def test_loss_computes_in_its_dtype(name, dtype):
+    case, _ = LOSSES[name]
+    value = make_loss(name, dtype=dtype)(case.y_true, case.y_pred)
+    assert keras.backend.standardize_dtype(value.dtype) == dtype
+    assert np.isfinite(float(value))
+
+
+@loss_classes
+@pytest.mark.parametrize("dtype", ["uint8", "int32", "int64", "float32"])
+def test_labels_may_be_any_number(name, dtype):
+    case, _ = LOSSES[name]
+    expected = make_loss(name)(case.y_true, case.y_pred)
+    for y_true in (case.y_true, case.y_true[..., None], case.perfect):
+        np.testing.assert_allclose(make_loss(name)(y_true.astype(dtype), case.y_pred), expected)
+
+
+def gradient(loss, y_true, y_pred):
+    if TENSORFLOW:
+        import tensorflow as tf
+
+        y_pred = tf.constant(y_pred)
+        with tf.GradientTape() as tape:
+            tape.watch(y_pred)
+            value = loss(y_true, y_pred)
+        return np.array(tape.gradient(value, y_pred))
+    import jax
+
+    return np.array(jax.grad(lambda p: loss(y_true, p))(y_pred))
+
+
+@loss_classes
+@pytest.mark.parametrize("guess", ["perfect", "hopeless"])
+def test_gradients_are_finite_at_the_corners(name, guess):
+    case, _ = LOSSES[name]
+    assert np.isfinite(gradient(make_loss(name), case.y_true, getattr(case, guess))).all()
+
+
+@loss_classes
+def test_a_gradient_step_goes_downhill(name):
+    case, _ = LOSSES[name]
+    loss = make_loss(name)
+    slope = gradient(loss, case.y_true, case.y_pred)
+    step = 1e-3 * slope / np.abs(slope).max()
+    before, after = (float(loss(case.y_true, p)) for p in (case.y_pred, case.y_pred - step))
+    # First-order change: -step . slope, within the curvature of so small a step.
+    np.testing.assert_allclose(before - after, (step * slope).sum(), rtol=0.05)
+
+
+def compiled(function):
+    if TENSORFLOW:
+        import tensorflow as tf
+
+        return tf.function(function, jit_compile=True)
+    import jax
+
+    return jax.jit(function)
+
+
+@loss_classes
+def test_loss_is_the_same_under_xla(name):
+    case, _ = LOSSES[name]
+    loss = make_loss(name)
+    y_true, y_pred = ops.convert_to_tensor(case.y_true), ops.convert_to_tensor(case.y_pred)
+    np.testing.assert_allclose(
+        compiled(lambda t, p: loss(t, p))(y_true, y_pred), loss(y_true, y_pred), rtol=1e-5
+    )
+
+
+@needs_tensorflow
+@loss_classes
+def test_loss_takes_images_of_unknown_size(name):
+    import tensorflow as tf
+
+    case, _ = LOSSES[name]
+    loss = make_loss(name)
+    step = tf.function(
+        lambda t, p: loss(t, p),
+        input_signature=[
+            tf.TensorSpec((None,) * case.y_true.ndim, "int64"),
+            tf.TensorSpec((None, None, None, case.channels), "float32"),
+        ],
+    )
+    np.testing.assert_allclose(
+        step(case.y_true, case.y_pred), loss(case.y_true, case.y_pred), rtol=1e-5
+    )
+
+
+def small_model(case):
+    inputs = keras.Input((8, 8, 1))
+    x = keras.layers.Conv2D(case.channels, 3, padding="same", activation="softmax", name="head")
+    return keras.Model(inputs, x(inputs))
+
+
+@needs_tensorflow
+@loss_classes
+def test_two_replicas_take_the_step_of_one(name, mirrored):
+    import tensorflow as tf
+
+    case, _ = LOSSES[name]
+    images = RNG.normal(size=(4, 8, 8, 1)).astype("float32")
+    results = []
+    for strategy in (tf.distribute.get_strategy(), mirrored):
+        keras.utils.set_random_seed(1)
+        with strategy.scope():
+            model = small_model(case)
+            model.compile(keras.optimizers.SGD(0.1), loss=make_loss(name))
+        data = tf.data.Dataset.from_tensor_slices((images, case.y_true)).batch(4)
+        history = model.fit(data, epochs=2, verbose=0, shuffle=False).history
+        results.append((history["loss"], model.get_weights()))
+    (one_loss, one), (two_loss, two) = results
+    np.testing.assert_allclose(one_loss, two_loss, rtol=1e-5)
+    for a, b in zip(one, two):
+        np.testing.assert_allclose(a, b, atol=1e-6)
+
+
+@needs_tensorflow
+@loss_classes
+def test_loss_survives_a_keras_file(name, tmp_path):
+    case, arguments = LOSSES[name]
+    cls = getattr(kerasadv.losses, name)
+    loss = cls(**arguments, name="other", reduction="sum", dtype="float16")
+    model = small_model(case)
+    model.compile("sgd", loss=loss)
+    model.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras")
+    assert plain(again.loss.get_config()) == plain(loss.get_config())
+    assert again.loss.dtype == "float16"
+
+
+# --- layers
+
+
+@layer_classes
+def test_layer_survives_a_keras_file(name, tmp_path):
+    layer = getattr(kerasadv.layers, name)(**LAYERS[name], name="other")
+    inputs = keras.Input((6, 5, 3))
+    model = keras.Model(inputs, layer(inputs))
+    images = RNG.normal(size=(2, 6, 5, 3)).astype("float32")
+    model.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(again(images), model(images))
+    assert plain(again.get_layer("other").get_config()) == plain(layer.get_config())
+
+
+@layer_classes
+@pytest.mark.parametrize("shape", [(4, 3), (4, 7, 3), (4, 6, 5, 3), (4, 6, 5, 4, 3)])
+def test_layer_tells_its_output_shape(name, shape):
+    layer = getattr(kerasadv.layers, name)()
+    assert layer.compute_output_shape(shape) == layer(np.zeros(shape, "float32")).shape
+
+
+@layer_classes
+def test_layer_takes_images_of_unknown_size(name):
+    layer = getattr(kerasadv.layers, name)()
+    inputs = keras.Input((None, None, 3))
+    model = keras.Model(inputs, layer(inputs))
+    assert model.output_shape == (None, None, None, 3)
+    images = RNG.normal(size=(2, 6, 5, 3)).astype("float32")
+    np.testing.assert_array_equal(model(images), layer(images))
+
+
+@layer_classes
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16", "float64"])
+def test_layer_follows_the_dtype_policy(name, policy):
+    layer = getattr(kerasadv.layers, name)(dtype=policy)
+    inputs = RNG.normal(size=(2, 6, 5, 3)).astype("float32")
+    got = layer(inputs)
+    assert keras.backend.standardize_dtype(got.dtype) == layer.compute_dtype
+    expected = getattr(kerasadv.layers, name)()(inputs)
+    np.testing.assert_allclose(ops.cast(got, "float32"), expected, rtol=0.02, atol=1e-3)
+
+
+@layer_classes
+def test_layer_is_the_same_under_xla(name):
+    layer = getattr(kerasadv.layers, name)()
+    inputs = ops.convert_to_tensor(RNG.normal(size=(2, 6, 5, 3)).astype("float32"))
+    expected = layer(inputs)
+    np.testing.assert_allclose(compiled(lambda x: layer(x))(inputs), expected, rtol=1e-6)
+
+
+@layer_classes
+def test_layer_gradients_are_right(name):
+    layer = getattr(kerasadv.layers, name)(dtype="float64")
+    x = RNG.normal(size=(2, 3, 3, 2))
+    layer(x)
+    slope = gradient(lambda _, p: ops.sum(layer(p) * ops.cos(p)), None, x)
+
+    def value(x):
+        return float(ops.sum(layer(x) * np.cos(x)))
+
+    for index in np.ndindex(2, 3, 3, 2):
+        step = np.zeros_like(x)
+        step[index] = 1e-6
+        np.testing.assert_allclose(
+            slope[index], (value(x + step) - value(x - step)) / 2e-6, rtol=1e-5, atol=1e-8
+        )
+
+
+# --- metrics
+
+
+@metric_classes
+def test_metric_adds_up_over_batches(name):
+    case, _ = METRICS[name]
+    whole, parts = (getattr(kerasadv.metrics, name)() for _ in range(2))
+    whole.update_state(case.y_true, case.y_pred)
+    for rows in (slice(0, 1), slice(1, 4)):
+        parts.update_state(case.y_true[rows], case.y_pred[rows])
+    np.testing.assert_allclose(parts.result(), whole.result(), rtol=1e-6)
+    parts.reset_state()
+    assert float(parts.result()) == 0
+    parts.update_state(case.y_true, case.y_pred)
+    np.testing.assert_allclose(parts.result(), whole.result(), rtol=1e-6)
+
+
+@metric_classes
+def test_metric_leaves_out_samples_of_zero_weight(name):
+    case, _ = METRICS[name]
+    weight = np.array([1.0, 0.0, 1.0, 1.0])
+    weighted, part = (getattr(kerasadv.metrics, name)() for _ in range(2))
+    weighted.update_state(case.y_true, case.y_pred, sample_weight=weight)
+    part.update_state(case.y_true[weight > 0], case.y_pred[weight > 0])
+    np.testing.assert_allclose(weighted.result(), part.result(), rtol=1e-6)
+
+
+@needs_tensorflow
+@metric_classes
+def test_metric_is_the_same_on_two_replicas(name, mirrored):
+    import tensorflow as tf
+
+    case, _ = METRICS[name]
+    results = []
+    for strategy in (tf.distribute.get_strategy(), mirrored):
+        with strategy.scope():
+            inputs = keras.Input(case.y_pred.shape[1:])
+            model = keras.Model(inputs, keras.layers.Activation("linear")(inputs))
+            model.compile(loss="mse", metrics=[getattr(kerasadv.metrics, name)()])
+        data = tf.data.Dataset.from_tensor_slices((case.y_pred, case.y_true[..., None])).batch(2)
+        results.append(model.evaluate(data, verbose=0, return_dict=True)["dice"])
+    np.testing.assert_allclose(*results, rtol=1e-6)
