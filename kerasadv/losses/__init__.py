@@ -29,9 +29,12 @@ def get(name, **kwargs):
     >>> kerasadv.losses.get("Boundary", spacing=0.5).spacing
     0.5
     """
-    if name in __all__ and name != "get":
+    ours = [n for n in __all__ if n != "get"]
+    if name in ours:
         return globals()[name](**kwargs)
-    if kwargs or isinstance(name, str) and not hasattr(keras.losses, name):
-        ours = ", ".join(n for n in __all__ if n != "get")
-        raise ValueError(f"`name`: expected {ours} or a loss of Keras. Received: name={name!r}")
-    return keras.losses.get(name)
+    try:
+        return keras.losses.get(name)
+    except ValueError:
+        raise ValueError(
+            f"`name`: expected {', '.join(ours)} or a loss of Keras. Received: name={name!r}"
+        ) from None

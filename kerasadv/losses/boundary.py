@@ -41,6 +41,11 @@ def boundary(
     else:
         maps = ops.cast(signed_distance(masks_or_maps, spacing), y_pred.dtype)
     if classes is not None:
+        if max(classes) >= y_pred.shape[-1]:
+            raise ValueError(
+                f"`classes`: expected indices below {y_pred.shape[-1]}, the number of classes in "
+                f"`y_pred`. Received: classes={classes}"
+            )
         maps, y_pred = (ops.take(x, ops.array(classes), axis=-1) for x in (maps, y_pred))
     return ops.mean(maps * y_pred, axis=tuple(range(1, len(y_pred.shape))))
 

@@ -64,7 +64,8 @@ class Compound(keras.losses.Loss):
                 f"Received: {sorted(set(weights) - set(losses))}"
             )
         for term, weight in weights.items():
-            if not callable(weight) and not abs(weight) < float("inf"):
+            number = isinstance(weight, (int, float)) and abs(weight) < float("inf")
+            if not number and not callable(weight):
                 raise ValueError(
                     f"`weights`: expected a finite number or a function of the epoch under "
                     f"{term!r}. Received: {weight!r}"
