@@ -10,7 +10,7 @@ __all__ = ["data", "layers", "losses", "metrics", "ops", "training"]
 
 
 def __getattr__(name):
-    # `data` stands on TensorFlow, so it is loaded when first touched, as are the parts of `training`.
+    # Stands on TensorFlow, so it is loaded when first touched, as are the parts of `training`.
     if name == "data":
         return importlib.import_module("kerasadv.data")
     raise AttributeError(f"module 'kerasadv' has no attribute {name!r}")

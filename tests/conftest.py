@@ -29,8 +29,9 @@ def seeded():
 @pytest.fixture
 def mirrored():
     """A strategy with two replicas."""
-    tf = pytest.importorskip("tensorflow")
-    return tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+    import kerasadv
+
+    return kerasadv.training.strategy("mirrored")
 
 
 @pytest.fixture(scope="session")

@@ -62,9 +62,12 @@ def imported(path):
             # `from kerasadv import ops` arrives in kerasadv.ops.
             for alias in node.names:
                 name = f"{node.module}.{alias.name}"
-                yield name if (ROOT / name.replace(".", "/")).with_suffix("").exists() or (
-                    ROOT / f"{name.replace('.', '/')}.py"
-                ).exists() else node.module
+                yield (
+                    name
+                    if (ROOT / name.replace(".", "/")).with_suffix("").exists()
+                    or (ROOT / f"{name.replace('.', '/')}.py").exists()
+                    else node.module
+                )
 
 
 @pytest.mark.parametrize("path", sources(), ids=module_of)

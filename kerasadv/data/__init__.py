@@ -2,11 +2,10 @@
 
 from kerasadv.data.batches import (
     Example,
-    crops_per_epoch,
+    TrainingCrops,
     fixed_batches,
     middle,
     standardize,
-    training_batches,
 )
 from kerasadv.data.files import DataError, read_folder, read_image, read_mask, split_by_name
 from kerasadv.data.overlay import Overlays, overlay, side_by_side
@@ -15,7 +14,7 @@ __all__ = [
     "DataError",
     "Example",
     "Overlays",
-    "crops_per_epoch",
+    "TrainingCrops",
     "fixed_batches",
     "middle",
     "overlay",
@@ -25,5 +24,4 @@ __all__ = [
     "side_by_side",
     "split_by_name",
     "standardize",
-    "training_batches",
 ]

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -25,88 +26,101 @@ def standardize(image: np.ndarray) -> np.ndarray:
     return ((image - mean) / deviation).astype("float32")
 
 
-def crops_per_epoch(examples: Sequence[Example], size: int) -> int:
-    """How many crops `training_batches` takes in an epoch."""
-    return len(_turns(examples, size))
-
-
-def training_batches(
-    examples: Sequence[Example],
-    size: int,
-    batch_size: int,
-    epochs: int,
-    initial_epoch: int = 0,
-    seed: int = 0,
-) -> tf.data.Dataset:
-    """Ever new crops of standardized images for the epochs from `initial_epoch` on.
+class TrainingCrops(keras.callbacks.Callback):
+    """Ever new crops of standardized images: batches for `fit`, and the callback that renews them.
 
     Each epoch has an order of its own and takes an image n times the size of a crop (the root of
     its area) n times, any other once. A square is cut at a random place and scale, flipped and
     turned, image and mask alike; then brightness, contrast and colours change, and some images are
     inverted. Everything random is a function of `seed`, epoch and crop, so a training that is
-    resumed sees the batches that it would have seen.
+    resumed with `initial_epoch` sees the batches that it would have seen.
 
     Args:
         examples: Images, which may differ in size, and masks. They are kept in memory.
         size: Height and width of the crops, in pixels.
         batch_size: Number of crops in a batch; what does not fill a batch is left out.
-        epochs: Epoch to stop before.
-        initial_epoch: Epoch to start with.
         seed: A whole number.
-
-    Returns:
-        Batches of images, float32, `(batch, size, size, channels)`, and labels, uint8,
-        `(batch, size, size, 1)`; `crops_per_epoch // batch_size` batches an epoch.
 
     Raises:
         ValueError: If an epoch has fewer crops than a batch takes.
 
     Example:
+    >>> import keras
     >>> import numpy as np
-    >>> from kerasadv.data import Example, training_batches
-    >>> image, mask = np.zeros((40, 50, 3), "uint8"), np.zeros((40, 50), "uint8")
-    >>> batches = training_batches([Example("a", image, mask)], size=32, batch_size=1, epochs=2)
-    >>> [tuple(images.shape) for images, masks in batches]
-    [(1, 32, 32, 3), (1, 32, 32, 3)]
+    >>> from kerasadv.data import Example, TrainingCrops
+    >>> example = Example("a", np.zeros((40, 50, 3), "uint8"), np.zeros((40, 50), "uint8"))
+    >>> crops = TrainingCrops([example], size=32, batch_size=1)
+    >>> model = keras.Sequential([keras.layers.Conv2D(1, 1)])
+    >>> model.compile("sgd", "mse")
+    >>> _ = model.fit(crops.batches(), epochs=2, callbacks=[crops], shuffle=False, verbose=0)
     """
-    turns = _turns(examples, size)
-    if not 1 <= batch_size <= len(turns):
-        raise ValueError(
-            f"`batch_size`: expected 1 to {len(turns)}, the number of crops in an epoch. "
-            f"Received: batch_size={batch_size}"
-        )
-    # All pixels in one vector, as images of different sizes do not stack.
-    packed = [np.dstack([e.image, e.mask]) for e in examples]
-    pixels = tf.constant(np.concatenate([image.ravel() for image in packed]))
-    shapes = tf.constant([image.shape for image in packed], tf.int64)
-    ends = np.cumsum([image.size for image in packed], dtype="int64")
-    starts = tf.constant(ends - [image.size for image in packed], tf.int64)
-    statistics = tf.constant([_statistics(e.image) for e in examples], tf.float32)
-    depth = packed[0].shape[-1]
-    seed = tf.constant(seed, tf.int64)
 
-    def epoch_of(epoch):
+    def __init__(self, examples: Sequence[Example], size: int, batch_size: int, seed: int = 0):
+        super().__init__()
+        self.size = size
+        self.batch_size = batch_size
+        self._turns = [
+            index
+            for index, example in enumerate(examples)
+            for _ in range(max(1, round(example.mask.size**0.5 / size)))
+        ]
+        if not 1 <= batch_size <= len(self._turns):
+            raise ValueError(
+                f"`batch_size`: expected 1 to {len(self._turns)}, the number of crops in an epoch. "
+                f"Received: batch_size={batch_size}"
+            )
+        # All pixels in one vector, as images of different sizes do not stack.
+        packed = [np.dstack([e.image, e.mask]) for e in examples]
+        self._pixels = tf.constant(np.concatenate([image.ravel() for image in packed]))
+        self._shapes = tf.constant([image.shape for image in packed], tf.int64)
+        ends = np.cumsum([image.size for image in packed], dtype="int64")
+        self._starts = tf.constant(ends - [image.size for image in packed], tf.int64)
+        self._statistics = tf.constant([_statistics(e.image) for e in examples], tf.float32)
+        self._depth = packed[0].shape[-1]
+        self._seed = tf.constant(seed, tf.int64)
+        self._epoch = tf.Variable(0, dtype=tf.int64, trainable=False)
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Whole batches in an epoch."""
+        return len(self._turns) // self.batch_size
+
+    def on_epoch_begin(self, epoch, logs=None):
+        # Keras asks the data set for a new iterator after this, so the next one reads it.
+        self._epoch.assign(epoch)
+
+    def batches(self) -> tf.data.Dataset:
+        """One epoch's batches, those of the epoch that is under way when they are iterated.
+
+        Returns:
+            Images, float32, `(batch, size, size, channels)`, and labels, uint8,
+            `(batch, size, size, 1)`.
+        """
+        return (
+            tf.data.Dataset.range(1)
+            .flat_map(self._order)
+            .map(self._crop, num_parallel_calls=tf.data.AUTOTUNE)
+            .batch(self.batch_size, drop_remainder=True)
+            .apply(tf.data.experimental.assert_cardinality(self.steps_per_epoch))
+            .prefetch(tf.data.AUTOTUNE)
+        )
+
+    def _order(self, _):
+        epoch, count = self._epoch.read_value(), len(self._turns)
         order = tf.random.experimental.stateless_shuffle(
-            tf.constant(turns, tf.int64), seed=tf.stack([seed, epoch])
+            tf.constant(self._turns, tf.int64), seed=tf.stack([self._seed, epoch])
         )
-        order = order[: len(turns) // batch_size * batch_size]
-        keys = epoch * len(turns) + tf.range(len(turns), dtype=tf.int64)[: len(order)]
-        return tf.data.Dataset.from_tensor_slices((keys, order))
+        keys = epoch * count + tf.range(count, dtype=tf.int64)
+        used = self.steps_per_epoch * self.batch_size
+        return tf.data.Dataset.from_tensor_slices((keys[:used], order[:used]))
 
-    def crop_of(key, index):
-        shape, (mean, deviation) = shapes[index], tf.unstack(statistics[index])
-        image = pixels[starts[index] : starts[index] + tf.reduce_prod(shape)]
-        draws = tf.random.stateless_uniform([16], seed=tf.stack([seed, key]))
-        image, mask = _crop(tf.reshape(image, shape), size, depth, draws)
+    def _crop(self, key, index):
+        start, shape = self._starts[index], self._shapes[index]
+        pixels = tf.reshape(self._pixels[start : start + tf.reduce_prod(shape)], shape)
+        draws = tf.random.stateless_uniform([16], seed=tf.stack([self._seed, key]))
+        image, mask = _crop(pixels, self.size, self._depth, draws)
+        mean, deviation = tf.unstack(self._statistics[index])
         return _recolour((image - mean) / deviation, draws), mask
-
-    return (
-        tf.data.Dataset.range(initial_epoch, epochs)
-        .flat_map(epoch_of)
-        .map(crop_of, num_parallel_calls=tf.data.AUTOTUNE)
-        .batch(batch_size, drop_remainder=True)
-        .prefetch(tf.data.AUTOTUNE)
-    )
 
 
 def fixed_batches(examples: Sequence[Example], size: int, batch_size: int) -> tf.data.Dataset:
@@ -118,7 +132,7 @@ def fixed_batches(examples: Sequence[Example], size: int, batch_size: int) -> tf
         batch_size: Number of crops in a batch; the last batch may be smaller.
 
     Returns:
-        Batches as from `training_batches`, in the order of `examples`.
+        Batches as from `TrainingCrops`, in the order of `examples`.
     """
     images, masks = zip(*(middle(example, size) for example in examples))
     data = (np.stack(images), np.stack(masks)[..., None])
@@ -142,15 +156,6 @@ def middle(example: Example, size: int) -> tuple[np.ndarray, np.ndarray]:
 def _statistics(image: np.ndarray) -> tuple[float, float]:
     # The small number is the one of the first layer of `zoo.UNet`: a flat image becomes 0.
     return float(image.mean()), float(np.sqrt(image.var(dtype="float64") + 1e-6))
-
-
-def _turns(examples: Sequence[Example], size: int) -> list[int]:
-    """The index of each example, once for each time that an epoch takes it."""
-    return [
-        index
-        for index, example in enumerate(examples)
-        for _ in range(max(1, round(example.mask.size**0.5 / size)))
-    ]
 
 
 def _crop(pixels, size, depth, draws):

@@ -60,7 +60,8 @@ class Boundary(keras.losses.Loss):
     negative for good predictions and its minimum differs from image to image, so do not stop
     early on it. It is meant to be added to a loss on regions, as in `Compound`: alone, it is also
     content with an empty prediction. A class that is absent or fills the image has no contour and
-    adds 0.
+    adds 0. Distances grow with the image, so its weight beside another loss depends on the size of
+    the images and on how rare the objects are: start low, or late (`kerasadv.training.Ramp`).
 
     Args:
         spacing: Distance between neighbouring pixels along each spatial axis, one positive number

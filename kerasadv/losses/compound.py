@@ -21,8 +21,8 @@ class Compound(keras.losses.Loss):
         losses: Dictionary of name to `keras.losses.Loss`. Each has to give at least one value per
             sample, so Keras' own `Dice()` and `Tversky()` need an `axis`.
         weights: Dictionary of name to weight: a finite number, or a function of the epoch (from 0)
-            such as `kerasadv.training.Ramp`, which the same callbacks move at the start of
-            each epoch. Names that are left out weigh 1.
+            such as `kerasadv.training.Ramp`, which the same callbacks move at the start of each
+            epoch (a lambda moves too, but cannot be saved). Names that are left out weigh 1.
         **kwargs: `reduction`, `name` and `dtype`, as for every Keras loss.
 
     Input shape:

@@ -15,10 +15,10 @@ class LossTerms(keras.callbacks.Callback):
     """Shows each term of a `Compound` loss, moves its weights, stops when the loss is no number.
 
     Adds the mean of each term to the logs of each epoch under the term's name (`val_` before it
-    for validation), so that the progress bar, `History` and every later callback show it. At the
-    start of an epoch it moves the weights that are functions of the epoch. As soon as the loss is
-    NaN or infinite it ends training with an error that names the term. With any other loss it only
-    does the last.
+    for validation, `_loss` behind it if a metric has that name), so that the progress bar,
+    `History` and every later callback show it. At the start of an epoch it moves the weights that
+    are functions of the epoch. As soon as the loss is NaN or infinite it ends training with an
+    error that names the term. With any other loss it only does the last.
 
     Raises:
         NotANumber: If the loss becomes NaN or infinite.
@@ -84,8 +84,10 @@ class LossTerms(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         if self._compound is not None and logs is not None:
-            logs.update(self._training or self._compound.terms())
-            logs.update({f"val_{term}": value for term, value in self._validation.items()})
+            for term, value in (self._training or self._compound.terms()).items():
+                _add(logs, term, value)
+            for term, value in self._validation.items():
+                _add(logs, f"val_{term}", value)
 
     def _check(self, logs, where):
         loss = float((logs or {}).get("loss", 0.0))
@@ -98,3 +100,8 @@ class LossTerms(keras.callbacks.Callback):
         blame = f"of its terms, {names}" if bad else "lower the learning rate or look at the data"
         self.model.stop_training = True
         raise NotANumber(f"the loss became {loss} in {where}: {blame}")
+
+
+def _add(logs, name, value):
+    """Add a value under its name, or with `_loss` behind it if that name has another value."""
+    logs[name if logs.get(name, value) == value else f"{name}_loss"] = value

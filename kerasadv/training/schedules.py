@@ -5,18 +5,20 @@ from kerasadv.saving import register
 
 @register
 class Ramp:
-    """A number that moves in a straight line over the first epochs, then stays.
+    """A number that moves in a straight line for some epochs, then stays.
 
     The boundary loss' authors rebalance: `(1 - alpha) * region + alpha * boundary`, where alpha
     grows from 0.01 by 0.01 an epoch. That is a ramp for each of the two terms of a `Compound`:
 
     Args:
-        start: Value in epoch 0.
-        stop: Value from epoch `epochs` on.
+        start: Value until epoch `begin`.
+        stop: Value from epoch `begin + epochs` on.
         epochs: Number of epochs it takes, at least 1.
+        begin: Epoch, from 0, in which it starts to move: a boundary loss, say, does best once the
+            network finds its objects.
 
     Raises:
-        ValueError: If a value is not finite or `epochs` is below 1.
+        ValueError: If a value is not finite, `epochs` is below 1 or `begin` below 0.
 
     Example:
     >>> import kerasadv
@@ -34,23 +36,31 @@ class Ramp:
         2021, section 3.
     """
 
-    def __init__(self, start: float, stop: float, epochs: int):
+    def __init__(self, start: float, stop: float, epochs: int, begin: int = 0):
         if not (abs(start) < float("inf") and abs(stop) < float("inf")):
             raise ValueError(
                 f"`start`, `stop`: expected finite numbers. Received: start={start}, stop={stop}"
             )
         if epochs < 1:
             raise ValueError(f"`epochs`: expected at least 1. Received: epochs={epochs}")
+        if begin < 0:
+            raise ValueError(f"`begin`: expected at least 0. Received: begin={begin}")
         self.start = start
         self.stop = stop
         self.epochs = epochs
+        self.begin = begin
 
     def __call__(self, epoch: int) -> float:
-        done = min(max(epoch / self.epochs, 0.0), 1.0)
+        done = min(max((epoch - self.begin) / self.epochs, 0.0), 1.0)
         return self.start + (self.stop - self.start) * done
 
     def get_config(self) -> dict:
-        return {"start": self.start, "stop": self.stop, "epochs": self.epochs}
+        return {
+            "start": self.start,
+            "stop": self.stop,
+            "epochs": self.epochs,
+            "begin": self.begin,
+        }
 
     @classmethod
     def from_config(cls, config: dict) -> "Ramp":

@@ -19,10 +19,14 @@ def test_is_the_weighted_sum():
     )
     dice, edge = (np.array(x(reduction=None)(LABELS, GUESS)) for x in (GeneralizedDice, Boundary))
     bce = -np.where(LABELS, np.log(GUESS), np.log(1 - GUESS)).mean((1, 2, 3))
-    np.testing.assert_allclose(loss(LABELS, GUESS), np.mean(2 * dice + 0.01 * edge + bce), rtol=1e-4)
+    np.testing.assert_allclose(
+        loss(LABELS, GUESS), np.mean(2 * dice + 0.01 * edge + bce), rtol=1e-4
+    )
 
 
-@pytest.mark.skipif(keras.backend.backend() == "jax", reason="Keras keeps no state for losses there")
+@pytest.mark.skipif(
+    keras.backend.backend() == "jax", reason="Keras keeps no state for losses there"
+)
 def test_terms_are_unweighted_means_since_the_reset():
     loss = Compound({"dice": GeneralizedDice(), "edge": Boundary()}, weights={"edge": 0.01})
     assert loss.terms() == {}

@@ -75,6 +75,9 @@ def train(recipe: Recipe, data: datasets.Data, run: Path) -> keras.Model:
     }
     (run / ARGUMENTS).write_text(json.dumps(arguments, indent=2) + "\n")
     started = time.monotonic()
+    crops = kerasadv.data.TrainingCrops(
+        data.training, recipe.image_size, recipe.batch_size, recipe.seed
+    )
     keras.utils.set_random_seed(recipe.seed)
     keras.config.set_dtype_policy(recipe.precision)
     try:
@@ -82,13 +85,13 @@ def train(recipe: Recipe, data: datasets.Data, run: Path) -> keras.Model:
             # The data is standardized image by image, before crops are cut.
             model = UNet(**arguments, standardize=False)
             model.compile(
-                optimizer=optimizer(recipe, steps_per_epoch(recipe, data)),
+                optimizer=optimizer(recipe, crops.steps_per_epoch),
                 loss=loss(recipe, arguments["num_classes"]),
                 metrics=[kerasadv.metrics.Dice()],
             )
             checkpoint = kerasadv.training.Checkpoint(run / "checkpoint")
             done = checkpoint.restore(model)
-        fit(model, recipe, data, run, checkpoint, done)
+        fit(model, recipe, crops, data.held_back, run, checkpoint, done)
     finally:
         keras.config.set_dtype_policy("float32")
     # Published and evaluated without optimizer, in float32, whatever it was trained in.
@@ -99,11 +102,6 @@ def train(recipe: Recipe, data: datasets.Data, run: Path) -> keras.Model:
     result["minutes"] = round((time.monotonic() - started) / 60, 1)
     (run / "result.json").write_text(json.dumps(result, indent=2) + "\n")
     return trained
-
-
-def steps_per_epoch(recipe: Recipe, data: datasets.Data) -> int:
-    """Whole batches of crops in an epoch."""
-    return kerasadv.data.crops_per_epoch(data.training, recipe.image_size) // recipe.batch_size
 
 
 def optimizer(recipe: Recipe, steps: int) -> keras.optimizers.Optimizer:
@@ -135,22 +133,18 @@ def loss(recipe: Recipe, num_classes: int) -> kerasadv.losses.Compound:
     )
 
 
-def fit(model, recipe: Recipe, data: datasets.Data, run: Path, checkpoint, done: int) -> None:
+def fit(model, recipe: Recipe, crops, held_back, run: Path, checkpoint, done: int) -> None:
     """Fit the model from epoch `done` on, with logs, pictures and a checkpoint per epoch."""
-    shown = [kerasadv.data.middle(example, recipe.image_size) for example in data.held_back[:6]]
+    shown = [kerasadv.data.middle(example, recipe.image_size) for example in held_back[:6]]
     pictures = kerasadv.data.Overlays(*map(np.stack, zip(*shown)))
-    batches = kerasadv.data.training_batches(
-        data.training, recipe.image_size, recipe.batch_size, recipe.epochs, done, recipe.seed
-    )
     model.fit(
-        batches,
+        crops.batches(),
         epochs=recipe.epochs,
         initial_epoch=done,
-        steps_per_epoch=steps_per_epoch(recipe, data),
         validation_data=kerasadv.data.fixed_batches(
-            data.held_back, recipe.image_size, recipe.batch_size
+            held_back, recipe.image_size, recipe.batch_size
         ),
-        callbacks=[kerasadv.training.TensorBoard(run / "logs", pictures), checkpoint],
+        callbacks=[crops, kerasadv.training.TensorBoard(run / "logs", pictures), checkpoint],
         shuffle=False,
     )
 
@@ -194,12 +188,6 @@ def check(recipe: Recipe, data: datasets.Data) -> None:
         wrong = f"--image-size: expected a multiple of 16. Received: {recipe.image_size}"
     elif recipe.epochs < 1:
         wrong = f"--epochs: expected at least 1. Received: {recipe.epochs}"
-    elif recipe.batch_size < 1 or steps_per_epoch(recipe, data) < 1:
-        wrong = (
-            f"--batch-size: expected 1 to the number of crops in an epoch, "
-            f"{kerasadv.data.crops_per_epoch(data.training, recipe.image_size)}. "
-            f"Received: {recipe.batch_size}"
-        )
     if wrong:
         raise kerasadv.data.DataError(wrong)
 
@@ -221,8 +209,9 @@ def main(argv: list[str] | None = None) -> None:
         check(recipe, data)
         print(f"{len(data.training)} images to train on, {len(data.held_back)} held back")
         train(recipe, data, run)
-    except (kerasadv.data.DataError, kerasadv.training.NotANumber) as error:
-        sys.exit(f"error: {error}")
+    except (ValueError, OSError, kerasadv.training.NotANumber) as error:
+        # One line: what is wrong, and with what. Every argument and file is named in it.
+        sys.exit(f"error: {str(error).splitlines()[0]}")
     except KeyboardInterrupt:
         print(f"\nstopped; to go on: python -m zoo.unet.train --resume {run}")
         sys.exit(130)

@@ -1,0 +1,66 @@
+"""Every tutorial runs from top to bottom, on smaller numbers, and opens as a notebook."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+TUTORIALS = sorted((Path(__file__).parents[1] / "tutorials").glob("*.py"))
+
+# For each tutorial: the text to replace with what, and the files that it promises to leave.
+SMALLER = {
+    "1_segment_rare_things.py": (
+        {
+            "SEEDS = (0, 1, 2)": "SEEDS = (0,)",
+            "NUM_IMAGES = 240": "NUM_IMAGES = 16",
+            "NUM_HELD_BACK = 256": "NUM_HELD_BACK = 8",
+            "IMAGE_SIZE = 64": "IMAGE_SIZE = 32",
+            "FILTERS = 6": "FILTERS = 2",
+            "EPOCHS = 16": "EPOCHS = 3",
+            "WARM_UP = 4": "WARM_UP = 1",
+        },
+        [
+            "segment_rare_things/examples.png",
+            "segment_rare_things/distance_maps.png",
+            "segment_rare_things/two_mistakes.png",
+            "segment_rare_things/predictions.png",
+        ],
+    ),
+}
+
+
+def test_there_are_tutorials():
+    assert TUTORIALS
+
+
+@pytest.mark.parametrize("path", TUTORIALS, ids=lambda path: path.name)
+def test_tutorial_runs_on_smaller_numbers_and_leaves_its_pictures(path, tmp_path):
+    assert path.name in SMALLER, f"add {path.name!r} to SMALLER, with the numbers to make smaller"
+    replacements, promised = SMALLER[path.name]
+    text = path.read_text()
+    for old, new in replacements.items():
+        assert text.count(old) == 1, f"{path.name} has {old!r} {text.count(old)} times, not once"
+        text = text.replace(old, new)
+    script = tmp_path / path.name
+    script.write_text(text)
+    done = subprocess.run(
+        [sys.executable, script],
+        cwd=tmp_path,
+        env={**os.environ, "KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    missing = [name for name in promised if not (tmp_path / name).is_file()]
+    assert not missing, f"{path.name} did not write {missing}"
+
+
+@pytest.mark.parametrize("path", TUTORIALS, ids=lambda path: path.name)
+def test_tutorial_opens_as_a_notebook(path):
+    jupytext = pytest.importorskip("jupytext")
+    notebook = jupytext.read(path)
+    kinds = {cell.cell_type for cell in notebook.cells}
+    assert {"markdown", "code"} <= kinds
+    assert notebook.metadata["kernelspec"]["name"] == "python3"

@@ -1,0 +1,54 @@
+"""A dataclass as a command line and as JSON."""
+
+import argparse
+from dataclasses import dataclass
+from typing import Literal
+
+import pytest
+
+from kerasadv.training import recipe
+
+
+@dataclass(frozen=True)
+class Example:
+    kind: Literal["a", "b"] = recipe.field("a", "what it is")
+    path: str | None = recipe.field(None, "where it is")
+    rate: float = recipe.field(1e-3, "how fast")
+    fast_mode: bool = recipe.field(False, "whether to hurry")
+
+
+def parse(*argv):
+    parser = argparse.ArgumentParser()
+    recipe.add_arguments(parser, Example)
+    return recipe.from_arguments(parser.parse_args(argv), Example)
+
+
+def test_every_field_is_an_option():
+    assert parse() == Example()
+    got = parse("--kind", "b", "--path", "here", "--rate", "0.5", "--fast-mode")
+    assert got == Example("b", "here", 0.5, True)
+
+
+def test_help_gives_reasons_and_defaults(capsys):
+    with pytest.raises(SystemExit):
+        parse("--help")
+    text = capsys.readouterr().out
+    assert "how fast (default: 0.001)" in text and "{a,b}" in text
+
+
+@pytest.mark.parametrize("argv", [["--kind", "c"], ["--rate", "fast"]])
+def test_other_values_are_refused(argv):
+    with pytest.raises(SystemExit):
+        parse(*argv)
+
+
+def test_json_round_trip(tmp_path):
+    recipe.save(Example("b", None, 0.25, True), tmp_path / "r.json")
+    assert recipe.load(tmp_path / "r.json", Example) == Example("b", None, 0.25, True)
+
+
+@pytest.mark.parametrize("text", ["{", '{"unknown": 1}', "[1]"])
+def test_other_files_are_named(text, tmp_path):
+    (tmp_path / "r.json").write_text(text)
+    with pytest.raises(ValueError, match="r.json: expected a recipe"):
+        recipe.load(tmp_path / "r.json", Example)
