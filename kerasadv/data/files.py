@@ -5,7 +5,6 @@ import io
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -20,12 +19,12 @@ class DataError(ValueError):
 
 
 def read_image(
-    source: str | os.PathLike | bytes | BinaryIO, channels: int = 3, name: str | None = None
+    source: str | os.PathLike | bytes, channels: int = 3, name: str | None = None
 ) -> np.ndarray:
     """Read a picture of any common format: grey, RGB, RGBA, palette, 16 bit, rotated by EXIF.
 
     Args:
-        source: A path, the bytes of a file, or an open file.
+        source: A path, or the bytes of a file.
         channels: 1 for grey, 3 for RGB.
         name: What an error calls the picture. Defaults to its path.
 
@@ -46,12 +45,12 @@ def read_image(
 
 
 def read_mask(
-    source: str | os.PathLike | bytes | BinaryIO, num_classes: int = 2, name: str | None = None
+    source: str | os.PathLike | bytes, num_classes: int = 2, name: str | None = None
 ) -> np.ndarray:
     """Read a mask whose grey values are class labels; 0 and 255 are read as two classes.
 
     Args:
-        source: A path, the bytes of a file, or an open file.
+        source: A path, or the bytes of a file.
         num_classes: Number of classes, background included.
         name: What an error calls the mask. Defaults to its path.
 
@@ -179,7 +178,9 @@ def _called(source, name: str | None) -> str:
 def _open(source, name: str | None) -> Image.Image:
     called = _called(source, name)
     try:
-        picture = Image.open(io.BytesIO(source) if isinstance(source, bytes) else source)
+        if isinstance(source, (str, os.PathLike)):
+            source = Path(source).read_bytes()
+        picture = Image.open(io.BytesIO(source))
         picture.load()
     except FileNotFoundError:
         raise DataError(f"{called}: there is no such file") from None

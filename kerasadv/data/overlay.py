@@ -70,7 +70,7 @@ def side_by_side(
             left = gap + column * (side + gap)
             picture = Image.fromarray(array)
             scale = side / max(picture.size)
-            size = tuple(max(1, round(n * scale)) for n in picture.size)
+            size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
             method = Image.Resampling.NEAREST if scale > 1 else Image.Resampling.LANCZOS
             sheet.paste(picture.resize(size, method), (left, top + line))
             draw.text((left, top + 2), title, fill="black")

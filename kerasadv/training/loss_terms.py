@@ -56,10 +56,11 @@ class LossTerms(keras.callbacks.Callback):
         return {term: now[term] for term, w in self._compound.weights.items() if callable(w)}
 
     def on_train_begin(self, logs=None):
-        if self.moving_weights() and keras.backend.backend() != "tensorflow":
+        moving = self.moving_weights()
+        if moving and keras.backend.backend() != "tensorflow":
             raise ValueError(
                 "`weights`: expected numbers, as a weight that moves needs the TensorFlow backend. "
-                f"Received: {self._compound.weights}"
+                f"Received: functions of the epoch for {sorted(moving)}"
             )
 
     def on_epoch_begin(self, epoch, logs=None):

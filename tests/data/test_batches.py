@@ -39,13 +39,13 @@ def test_shapes_and_number():
 def test_image_and_mask_change_together():
     crops = TrainingCrops(EXAMPLES, size=32, batch_size=4)
     checked = 0
-    for number in range(6):
+    for number in range(12):
         for images, masks in epoch(crops, number):
             for image, mask in zip(images.mean(-1), masks[..., 0] > 0):
                 if 30 < mask.sum() < 900:
-                    # Bright where the mask is, or dark in a negative.
-                    apart = abs(image[mask].mean() - image[~mask].mean())
-                    assert apart > 3 * max(image[mask].std(), image[~mask].std())
+                    # Bright where the mask is, or dark in a negative; not quite 1 for the noise
+                    # and for edges that the image has blurred.
+                    assert abs(np.corrcoef(image.ravel(), mask.ravel())[0, 1]) > 0.8
                     checked += 1
     assert checked > 20
 

@@ -122,6 +122,4 @@ def test_the_split_is_stable():
     assert 25 < len(held) < 75
     assert split_by_name(names[::-1]) == held
     assert split_by_name(names[:200]) == held & set(names[:200])
-    # sha-256 of "image 3" begins with 0x08..., computed with coreutils' sha256sum.
-    assert len(split_by_name(["one", "two"])) == 1
-    assert split_by_name(["one"]) == {"one"} or split_by_name(["one"]) == set()
+    assert len(split_by_name(["one", "two"])) == 1  # Never none, where there are two.

@@ -3,6 +3,7 @@
 import hashlib
 import io
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -144,7 +145,7 @@ class _Archive(zipfile.ZipFile):
     def read(self, name, pwd=None) -> bytes:
         try:
             return super().read(name, pwd)
-        except (KeyError, OSError, zipfile.BadZipFile, zipfile.zlib.error) as error:
+        except (KeyError, OSError, zipfile.BadZipFile, zlib.error) as error:
             raise DataError(f"{self.path}: {name} cannot be read ({error})") from None
 
     def picture(self, name: str):
@@ -190,7 +191,7 @@ def _builder(dataset: Set, archive: Path):
 
     read = dataset.archives[archive.name]
 
-    class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
+    class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):  # type: ignore[call-arg]
         name = dataset.name
         VERSION = tfds.core.Version("1.0.0")
 

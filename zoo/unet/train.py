@@ -65,16 +65,14 @@ def train(recipe: Recipe, data: datasets.Data, run: Path) -> keras.Model:
     Raises:
         kerasadv.training.loss_terms.NotANumber: If the loss becomes NaN or infinite.
     """
-    run.mkdir(parents=True, exist_ok=True)
-    recipes.save(recipe, run / "recipe.json")
+    num_classes = 1 if len(data.classes) == 2 else len(data.classes)
     arguments = {
         "input_shape": (None, None, data.training[0].image.shape[-1]),
-        "num_classes": 1 if len(data.classes) == 2 else len(data.classes),
+        "num_classes": num_classes,
         "filters": recipe.filters,
         "activation": recipe.activation,
     }
-    (run / ARGUMENTS).write_text(json.dumps(arguments, indent=2) + "\n")
-    started = time.monotonic()
+    started, processor = time.monotonic(), time.process_time()
     crops = kerasadv.data.TrainingCrops(
         data.training, recipe.image_size, recipe.batch_size, recipe.seed
     )
@@ -86,11 +84,15 @@ def train(recipe: Recipe, data: datasets.Data, run: Path) -> keras.Model:
             model = UNet(**arguments, standardize=False)
             model.compile(
                 optimizer=optimizer(recipe, crops.steps_per_epoch),
-                loss=loss(recipe, arguments["num_classes"]),
+                loss=loss(recipe, num_classes),
                 metrics=[kerasadv.metrics.Dice()],
             )
             checkpoint = kerasadv.training.Checkpoint(run / "checkpoint")
             done = checkpoint.restore(model)
+        # The first thing on disk, once everything that could be wrong has been built.
+        run.mkdir(parents=True, exist_ok=True)
+        recipes.save(recipe, run / "recipe.json")
+        (run / ARGUMENTS).write_text(json.dumps(arguments, indent=2) + "\n")
         fit(model, recipe, crops, data.held_back, run, checkpoint, done)
     finally:
         keras.config.set_dtype_policy("float32")
@@ -99,7 +101,9 @@ def train(recipe: Recipe, data: datasets.Data, run: Path) -> keras.Model:
     trained.set_weights(model.get_weights())
     trained.save_weights(run / "model.weights.h5")
     result = report(trained, data, run)
+    # Of this call: a resumed training counts from where it went on.
     result["minutes"] = round((time.monotonic() - started) / 60, 1)
+    result["processor_minutes"] = round((time.process_time() - processor) / 60, 1)
     (run / "result.json").write_text(json.dumps(result, indent=2) + "\n")
     return trained
 
@@ -154,9 +158,8 @@ def report(model: keras.Model, data: datasets.Data, run: Path) -> dict:
     rows = []
     for example in data.held_back:
         guess = label(model, example.image)
-        dice = [overlap(example.mask == c, guess == c) for c in range(1, len(data.classes))]
-        dice = float(np.mean(dice))
-        rows.append((dice, example, guess))
+        each = [overlap(example.mask == c, guess == c) for c in range(1, len(data.classes))]
+        rows.append((float(np.mean(each)), example, guess))
     rows.sort(key=lambda row: row[0])
     # From the worst to the best in even steps.
     picked = [rows[k] for k in np.unique(np.linspace(0, len(rows) - 1, 6).round().astype(int))]
@@ -188,6 +191,8 @@ def check(recipe: Recipe, data: datasets.Data) -> None:
         wrong = f"--image-size: expected a multiple of 16. Received: {recipe.image_size}"
     elif recipe.epochs < 1:
         wrong = f"--epochs: expected at least 1. Received: {recipe.epochs}"
+    elif not recipe.learning_rate > 0:
+        wrong = f"--learning-rate: expected a number above 0. Received: {recipe.learning_rate}"
     if wrong:
         raise kerasadv.data.DataError(wrong)
 
@@ -213,7 +218,8 @@ def main(argv: list[str] | None = None) -> None:
         # One line: what is wrong, and with what. Every argument and file is named in it.
         sys.exit(f"error: {str(error).splitlines()[0]}")
     except KeyboardInterrupt:
-        print(f"\nstopped; to go on: python -m zoo.unet.train --resume {run}")
+        if (run / "recipe.json").exists():
+            print(f"\nstopped; to go on: python -m zoo.unet.train --resume {run}")
         sys.exit(130)
     result = json.loads((run / "result.json").read_text())
     print(

@@ -1,0 +1,31 @@
+"""What the README promises: two commands, and five lines that run."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+
+README = (Path(__file__).resolve().parents[1] / "README.md").read_text()
+
+
+def blocks(language):
+    return re.findall(rf"^```{language}\n(.*?)^```", README, re.M | re.S)
+
+
+def test_the_first_shell_block_is_two_commands():
+    commands = blocks("sh")[0].strip().splitlines()
+    assert len(commands) == 2
+    assert "-m zoo.unet.train" in commands[0] and "-m pytest" in commands[1]
+
+
+def test_the_python_of_the_readme_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (code,) = blocks("python")
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (4, 32, 32, 1)).astype("float32")
+    masks = rng.integers(0, 2, (4, 32, 32))
+    names = {"images": images, "masks": masks}
+    exec(code, names)
+    history = names["model"].history.history
+    assert {"loss", "dice", "dice_loss", "boundary"} <= set(history)
+    assert any((tmp_path / "runs/unet").rglob("events*"))

@@ -1,0 +1,192 @@
+"""Training and prediction from the command line: what is left behind, resumed, and refused."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from zoo.unet import predict, train
+from zoo.unet.cells import draw_cells
+
+SMALL = ["--epochs", "2", "--batch-size", "4", "--image-size", "32", "--filters", "2"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A folder of drawn cells, of two sizes."""
+    root = tmp_path_factory.mktemp("cells")
+    for part in ("images", "masks"):
+        (root / part).mkdir()
+    for k, example in enumerate([*draw_cells(14, 48), *draw_cells(6, 70, seed=1)]):
+        Image.fromarray(example.image[..., 0]).save(root / "images" / f"{k}.png")
+        Image.fromarray(example.mask * 255).save(root / "masks" / f"{k}.png")
+    return root
+
+
+def options(folder, *more):
+    return ["--data", "folder", "--data-dir", str(folder), *SMALL, *more]
+
+
+@pytest.fixture(scope="module")
+def run(folder, tmp_path_factory):
+    path = tmp_path_factory.mktemp("runs") / "run"
+    train.main(options(folder, "--output", str(path)))
+    return path
+
+
+def test_leaves_everything_in_the_run_folder(run):
+    assert {p.name for p in run.iterdir()} == {
+        "recipe.json",
+        "model.json",
+        "model.weights.h5",
+        "result.json",
+        "predictions.png",
+        "checkpoint",
+        "logs",
+    }
+    result = json.loads((run / "result.json").read_text())
+    assert len(result["images"]) == result["held_back_images"] > 0
+    assert result["dice"] == pytest.approx(np.mean(list(result["images"].values())), abs=1e-4)
+    assert Image.open(run / "predictions.png").width > 3 * 256
+
+
+def test_says_what_it_made(folder, tmp_path, capsys):
+    train.main(options(folder, "--output", str(tmp_path / "run"), "--strategy", "mirrored"))
+    out = capsys.readouterr().out
+    for words in (
+        "Dice 0.",
+        "IoU 0.",
+        "predictions.png",
+        "model.weights.h5",
+        "tensorboard --logdir",
+    ):
+        assert words in out
+
+
+def weights(path):
+    return (path / "model.weights.h5").read_bytes()
+
+
+@pytest.mark.parametrize("strategy", ["none", "mirrored"])
+def test_a_resumed_training_ends_as_an_uninterrupted_one(strategy, folder, tmp_path, monkeypatch):
+    arguments = options(folder, "--strategy", strategy)
+    train.main([*arguments, "--output", str(tmp_path / "whole")])
+    save = train.kerasadv.training.Checkpoint.on_epoch_end
+
+    def stop_after_one(self, epoch, logs=None):
+        save(self, epoch, logs)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(train.kerasadv.training.Checkpoint, "on_epoch_end", stop_after_one)
+    with pytest.raises(SystemExit) as stopped:
+        train.main([*arguments, "--output", str(tmp_path / "parts")])
+    assert stopped.value.code == 130
+    assert not (tmp_path / "parts" / "model.weights.h5").exists()
+    monkeypatch.undo()
+    train.main(["--resume", str(tmp_path / "parts")])
+    assert weights(tmp_path / "whole") == weights(tmp_path / "parts")
+
+
+def test_a_kill_loses_at_most_an_epoch(folder, tmp_path):
+    path = tmp_path / "run"
+    command = [sys.executable, "-m", "zoo.unet.train", *options(folder, "--output", str(path))]
+    command += ["--epochs", "500"]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 200
+    try:
+        while not any(path.glob("checkpoint/epoch-000[3-9]*")) and time.monotonic() < deadline:
+            assert process.poll() is None
+            time.sleep(0.05)
+    finally:
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+    checkpoint = train.kerasadv.training.Checkpoint(path / "checkpoint")
+    recipe = train.recipes.load(path / "recipe.json", train.Recipe)
+    assert recipe.epochs == 500
+    model = predict.UNet(**json.loads((path / "model.json").read_text()), standardize=False)
+    model.compile(train.optimizer(recipe, 5), "mse")
+    assert checkpoint.restore(model) >= 3
+
+
+def test_predicts_a_mask_and_an_overlay(run, tmp_path, capsys):
+    example = draw_cells(1, 75, seed=3)[0]
+    Image.fromarray(example.image[..., 0]).save(tmp_path / "cell.png")
+    out = tmp_path / "out"
+    with pytest.raises(SystemExit) as done:
+        predict.main(
+            [
+                str(tmp_path / "cell.png"),
+                "--weights",
+                str(run / "model.weights.h5"),
+                "--output",
+                str(out),
+            ]
+        )
+    assert done.value.code == 0
+    mask, overlay = (np.array(Image.open(out / f"cell_{kind}.png")) for kind in ("mask", "overlay"))
+    assert mask.shape == (75, 75) and set(np.unique(mask)) <= {0, 255}
+    assert overlay.shape == (75, 75, 3)
+    assert len(capsys.readouterr().out.splitlines()) == 2
+
+
+def test_one_broken_picture_does_not_stop_the_others(run, tmp_path, capsys):
+    Image.fromarray(np.zeros((20, 9), "uint8")).save(tmp_path / "good.png")
+    (tmp_path / "bad.png").write_bytes(b"bad")
+    weights = str(run / "model.weights.h5")
+    pictures = [str(tmp_path / name) for name in ("bad.png", "gone.png", "good.png")]
+    with pytest.raises(SystemExit) as done:
+        predict.main([*pictures, "--weights", weights, "--output", str(tmp_path)])
+    assert done.value.code == 1 and (tmp_path / "good_mask.png").exists()
+    errors = capsys.readouterr().err.splitlines()
+    assert "bad.png: cannot be read" in errors[0] and "gone.png: there is no" in errors[1]
+
+
+def refused(main, *argv):
+    with pytest.raises(SystemExit) as caught:
+        main(list(map(str, argv)))
+    message = str(caught.value.code)
+    assert message.startswith("error: ") and "\n" not in message
+    return message
+
+
+def test_bad_recipes_are_refused_before_anything_is_made(folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for option, value in (
+        ("--image-size", 40),
+        ("--epochs", 0),
+        ("--batch-size", 500),
+        ("--filters", 0),
+        ("--learning-rate", -1),
+        ("--activation", "relux"),
+    ):
+        message = refused(train.main, *options(folder), option, value)
+        assert str(value) in message
+    assert "no such directory" in refused(train.main, "--data", "folder", "--data-dir", "nowhere")
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_run_that_is_not_there_is_named(tmp_path):
+    assert "recipe.json" in refused(train.main, "--resume", tmp_path / "gone")
+
+
+def test_weights_that_do_not_fit_are_named(run, tmp_path):
+    picture, weights = tmp_path / "p.png", tmp_path / "model.weights.h5"
+    assert "no such file" in refused(predict.main, picture, "--weights", weights)
+    weights.write_bytes((run / "model.weights.h5").read_bytes())
+    assert "model.json: is missing" in refused(predict.main, picture, "--weights", weights)
+    (tmp_path / "model.json").write_text('{"filters": 3}')
+    assert "does not fit model.json" in refused(predict.main, picture, "--weights", weights)
+    weights.write_bytes(b"hostile")
+    assert "does not fit model.json" in refused(predict.main, picture, "--weights", weights)
+
+
+def test_nan_ends_with_one_line_that_names_the_term(folder, tmp_path):
+    arguments = options(folder, "--output", tmp_path / "run", "--learning-rate", "1e30")
+    message = refused(train.main, *arguments)
+    assert "loss became" in message and "'crossentropy'" in message
