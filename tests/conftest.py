@@ -1,9 +1,13 @@
 """Two logical CPU devices, seeds, and no surprise in the standard error."""
 
 import os
+import tempfile
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("JAX_ENABLE_X64", "1")  # Some tests compute in float64.
+# tensorflow-datasets keeps what the tests prepare here, not in the home of who runs them.
+_prepared = tempfile.TemporaryDirectory(prefix="kerasadv-tests-")
+os.environ["TFDS_DATA_DIR"] = _prepared.name
 
 from pathlib import Path  # noqa: E402
 

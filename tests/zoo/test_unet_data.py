@@ -14,13 +14,6 @@ from zoo.unet.data import load
 RNG = np.random.default_rng(0)
 
 
-@pytest.fixture(autouse=True)
-def prepared_elsewhere(tmp_path_factory, monkeypatch):
-    import tensorflow_datasets as tfds
-
-    monkeypatch.setattr(tfds.core.constants, "DATA_DIR", str(tmp_path_factory.mktemp("tfds")))
-
-
 def png(array):
     file = io.BytesIO()
     Image.fromarray(array).save(file, "png")

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -40,6 +41,11 @@ def run(folder, tmp_path_factory):
     return path
 
 
+def size_of(path):
+    with Image.open(path) as picture:
+        return picture.size
+
+
 def test_leaves_everything_in_the_run_folder(run):
     assert {p.name for p in run.iterdir()} == {
         "recipe.json",
@@ -53,7 +59,7 @@ def test_leaves_everything_in_the_run_folder(run):
     result = json.loads((run / "result.json").read_text())
     assert len(result["images"]) == result["held_back_images"] > 0
     assert result["dice"] == pytest.approx(np.mean(list(result["images"].values())), abs=1e-4)
-    assert Image.open(run / "predictions.png").width > 3 * 256
+    assert size_of(run / "predictions.png")[0] > 3 * 256
 
 
 def test_says_what_it_made(folder, tmp_path, capsys):
@@ -129,9 +135,9 @@ def test_predicts_a_mask_and_an_overlay(run, tmp_path, capsys):
             ]
         )
     assert done.value.code == 0
-    mask, overlay = (np.array(Image.open(out / f"cell_{kind}.png")) for kind in ("mask", "overlay"))
-    assert mask.shape == (75, 75) and set(np.unique(mask)) <= {0, 255}
-    assert overlay.shape == (75, 75, 3)
+    with Image.open(out / "cell_mask.png") as mask:
+        assert mask.size == (75, 75) and set(np.unique(mask)) <= {0, 255}
+    assert size_of(out / "cell_overlay.png") == (75, 75)
     assert len(capsys.readouterr().out.splitlines()) == 2
 
 
@@ -155,6 +161,11 @@ def refused(main, *argv):
     return message
 
 
+def test_batches_that_the_devices_cannot_share_are_refused(folder):
+    arguments = options(folder, "--strategy", "mirrored", "--batch-size", "3")
+    assert "multiple of 2, the number of devices" in refused(train.main, *arguments)
+
+
 def test_bad_recipes_are_refused_before_anything_is_made(folder, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for option, value in (
@@ -169,6 +180,17 @@ def test_bad_recipes_are_refused_before_anything_is_made(folder, tmp_path, monke
         assert str(value) in message
     assert "no such directory" in refused(train.main, "--data", "folder", "--data-dir", "nowhere")
     assert not (tmp_path / "runs").exists()
+
+
+def test_the_published_weights_give_the_result_beside_them(real_data):
+    published = Path(train.__file__).parents[1] / "weights" / "unet-dsb2018"
+    model = predict.load(published / "model.weights.h5")
+    recorded = json.loads((published / "result.json").read_text())["images"]
+    held_back = train.datasets.load("dsb2018", str(real_data)).held_back
+    assert {example.name for example in held_back} == set(recorded)
+    for example in [e for e in held_back if e.mask.size <= 256 * 256][:8]:
+        dice = train.overlap(example.mask == 1, predict.label(model, example.image) == 1)
+        assert dice == pytest.approx(recorded[example.name], abs=2e-3)
 
 
 def test_a_run_that_is_not_there_is_named(tmp_path):

@@ -6,6 +6,7 @@ python -m zoo.unet.predict photo.png --weights runs/unet-.../model.weights.h5
 import argparse
 import json
 import sys
+import warnings
 from pathlib import Path
 
 import keras
@@ -53,10 +54,12 @@ def load(weights: str | Path) -> keras.Model:
     beside = path.with_name(ARGUMENTS)
     try:
         arguments = json.loads(beside.read_text())
-        return UNet(**arguments, weights=path)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # Keras only warns of some weights that do not fit.
+            return UNet(**arguments, weights=path)
     except FileNotFoundError:
         raise DataError(f"{beside}: is missing; it belongs beside the weights") from None
-    except (TypeError, ValueError, OSError) as error:
+    except (TypeError, ValueError, KeyError, OSError, UserWarning) as error:
         reason = str(error).strip().split("\n")[0]
         raise DataError(f"{path}: does not fit {beside.name} ({reason})") from None
 

@@ -79,7 +79,8 @@ def train(recipe: Recipe, data: datasets.Data, run: Path) -> keras.Model:
     keras.utils.set_random_seed(recipe.seed)
     keras.config.set_dtype_policy(recipe.precision)
     try:
-        with kerasadv.training.strategy(recipe.strategy).scope():
+        strategy = kerasadv.training.strategy(recipe.strategy)
+        with strategy.scope():
             # The data is standardized image by image, before crops are cut.
             model = UNet(**arguments, standardize=False)
             model.compile(
@@ -93,7 +94,10 @@ def train(recipe: Recipe, data: datasets.Data, run: Path) -> keras.Model:
         run.mkdir(parents=True, exist_ok=True)
         recipes.save(recipe, run / "recipe.json")
         (run / ARGUMENTS).write_text(json.dumps(arguments, indent=2) + "\n")
-        fit(model, recipe, crops, data.held_back, run, checkpoint, done)
+        # Every device gets the same number of images, as none may go without.
+        even = len(data.held_back) % strategy.num_replicas_in_sync == 0
+        validation = data.held_back * (1 if even else strategy.num_replicas_in_sync)
+        fit(model, recipe, crops, validation, run, checkpoint, done)
     finally:
         keras.config.set_dtype_policy("float32")
     # Published and evaluated without optimizer, in float32, whatever it was trained in.
@@ -137,16 +141,16 @@ def loss(recipe: Recipe, num_classes: int) -> kerasadv.losses.Compound:
     )
 
 
-def fit(model, recipe: Recipe, crops, held_back, run: Path, checkpoint, done: int) -> None:
+def fit(model, recipe: Recipe, crops, validation, run: Path, checkpoint, done: int) -> None:
     """Fit the model from epoch `done` on, with logs, pictures and a checkpoint per epoch."""
-    shown = [kerasadv.data.middle(example, recipe.image_size) for example in held_back[:6]]
+    shown = [kerasadv.data.middle(example, recipe.image_size) for example in validation[:6]]
     pictures = kerasadv.data.Overlays(*map(np.stack, zip(*shown)))
     model.fit(
         crops.batches(),
         epochs=recipe.epochs,
         initial_epoch=done,
         validation_data=kerasadv.data.fixed_batches(
-            held_back, recipe.image_size, recipe.batch_size
+            validation, recipe.image_size, recipe.batch_size
         ),
         callbacks=[crops, kerasadv.training.TensorBoard(run / "logs", pictures), checkpoint],
         shuffle=False,
@@ -191,6 +195,12 @@ def check(recipe: Recipe, data: datasets.Data) -> None:
         wrong = f"--image-size: expected a multiple of 16. Received: {recipe.image_size}"
     elif recipe.epochs < 1:
         wrong = f"--epochs: expected at least 1. Received: {recipe.epochs}"
+    elif recipe.batch_size % kerasadv.training.strategy(recipe.strategy).num_replicas_in_sync:
+        devices = kerasadv.training.strategy(recipe.strategy).num_replicas_in_sync
+        wrong = (
+            f"--batch-size: expected a multiple of {devices}, the number of devices. "
+            f"Received: {recipe.batch_size}"
+        )
     elif not recipe.learning_rate > 0:
         wrong = f"--learning-rate: expected a number above 0. Received: {recipe.learning_rate}"
     if wrong:
