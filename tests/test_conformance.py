@@ -193,6 +193,18 @@ def test_zero_weight_leaves_a_sample_out(name):
 
 
 @loss_classes
+def test_a_weight_per_pixel_is_refused_and_one_per_sample_may_have_more_axes(name):
+    case, _ = LOSSES[name]
+    weight = np.array([1.0, 2.0, 3.0, 4.0], "float32")
+    loss = make_loss(name)
+    expected = loss(case.y_true, case.y_pred, sample_weight=weight)
+    got = loss(case.y_true, case.y_pred, sample_weight=weight[:, None])
+    np.testing.assert_allclose(got, expected)
+    with pytest.raises(ValueError, match="`sample_weight`.*per sample.*Received"):
+        loss(case.y_true, case.y_pred, sample_weight=np.ones((4, 8, 8)))
+
+
+@loss_classes
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float64"])
 def test_loss_takes_predictions_of_any_float(name, dtype):
     case, _ = LOSSES[name]

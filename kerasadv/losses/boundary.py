@@ -5,6 +5,7 @@ from keras import ops
 
 from kerasadv.ops.distance import signed_distance
 from kerasadv.ops.masks import as_masks
+from kerasadv.ops.weights import per_sample
 from kerasadv.saving import register
 
 
@@ -76,7 +77,7 @@ class Boundary(keras.losses.Loss):
     Input shape:
         `y_true`: integer labels `(batch, *spatial)` or `(batch, *spatial, 1)`, or masks
         `(batch, *spatial, classes)`. `y_pred`: probabilities `(batch, *spatial, classes)`. Two or
-        three spatial axes.
+        three spatial axes. `sample_weight`: one weight per sample, `(batch,)`.
 
     Raises:
         ValueError: If an argument is out of range, or the shapes do not fit.
@@ -117,6 +118,9 @@ class Boundary(keras.losses.Loss):
         self.classes = None if classes is None else _as_list(classes)
         self.from_logits = from_logits
         self.from_distance_maps = from_distance_maps
+
+    def __call__(self, y_true, y_pred, sample_weight=None):
+        return super().__call__(y_true, y_pred, per_sample(sample_weight))
 
     def call(self, y_true, y_pred):
         return boundary(

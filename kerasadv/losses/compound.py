@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from kerasadv.ops.weights import per_sample
 from kerasadv.saving import register
 
 
@@ -26,7 +27,8 @@ class Compound(keras.losses.Loss):
         **kwargs: `reduction`, `name` and `dtype`, as for every Keras loss.
 
     Input shape:
-        What each of the losses takes.
+        What each of the losses takes. `sample_weight`: one weight per sample, `(batch,)`; the
+        means of the terms leave it out.
 
     Raises:
         ValueError: If `losses` is empty or holds something else than losses, if `weights` names a
@@ -80,6 +82,9 @@ class Compound(keras.losses.Loss):
             if callable(weight)
         }
         self._means = {term: keras.metrics.Mean(name=term) for term in losses}
+
+    def __call__(self, y_true, y_pred, sample_weight=None):
+        return super().__call__(y_true, y_pred, per_sample(sample_weight))
 
     def call(self, y_true, y_pred):
         total = 0.0

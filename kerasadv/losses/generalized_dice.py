@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from kerasadv.ops.masks import as_masks
+from kerasadv.ops.weights import per_sample
 from kerasadv.saving import register
 
 
@@ -53,6 +54,7 @@ class GeneralizedDice(keras.losses.Loss):
     Input shape:
         `y_true`: integer labels `(batch, *spatial)` or `(batch, *spatial, 1)`, or masks
         `(batch, *spatial, classes)`. `y_pred`: probabilities `(batch, *spatial, classes)`.
+        `sample_weight`: one weight per sample, `(batch,)`.
 
     Raises:
         ValueError: If the shapes do not fit.
@@ -73,6 +75,9 @@ class GeneralizedDice(keras.losses.Loss):
     def __init__(self, from_logits=False, name="generalized_dice", **kwargs):
         super().__init__(name=name, **kwargs)
         self.from_logits = from_logits
+
+    def __call__(self, y_true, y_pred, sample_weight=None):
+        return super().__call__(y_true, y_pred, per_sample(sample_weight))
 
     def call(self, y_true, y_pred):
         return generalized_dice(y_true, y_pred, from_logits=self.from_logits)

@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from kerasadv.ops.masks import as_masks
+from kerasadv.ops.weights import per_sample
 from kerasadv.saving import register
 
 
@@ -70,16 +71,9 @@ class Dice(keras.metrics.Metric):
         both = volume(y_true) + volume(y_pred)
         overlap = volume(ops.logical_and(y_true, y_pred))
         dice = ops.where(both > 0, 2 * overlap / ops.maximum(both, 1), 1)
-        if sample_weight is None:
-            weight = ops.ones_like(dice[:, 0])
-        else:
-            weight = ops.cast(ops.convert_to_tensor(sample_weight), self.dtype)
-            if len(weight.shape) > 1 and any(size != 1 for size in weight.shape[1:]):
-                raise ValueError(
-                    "`sample_weight`: expected one weight per image, (batch,). "
-                    f"Received: shape {tuple(weight.shape)}"
-                )
-            weight = ops.reshape(weight, (-1,)) * ops.ones_like(dice[:, 0])
+        weight = ops.ones_like(dice[:, 0])
+        if sample_weight is not None:
+            weight = ops.cast(per_sample(sample_weight), self.dtype) * weight
         self.total.assign_add(ops.sum(weight[:, None] * dice, axis=0))
         self.count.assign_add(ops.sum(weight))
 

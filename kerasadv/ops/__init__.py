@@ -2,5 +2,6 @@
 
 from kerasadv.ops.distance import distance_transform, signed_distance
 from kerasadv.ops.masks import as_masks
+from kerasadv.ops.weights import per_sample
 
-__all__ = ["as_masks", "distance_transform", "signed_distance"]
+__all__ = ["as_masks", "distance_transform", "per_sample", "signed_distance"]

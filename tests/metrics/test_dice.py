@@ -49,7 +49,7 @@ def test_weights_are_per_image():
     truth = np.ones((2, 2, 2, 1))
     guess = np.stack([np.ones((2, 2, 1)), np.zeros((2, 2, 1))])
     assert float(Dice()(truth, guess, sample_weight=[3.0, 1.0])) == pytest.approx(0.75)
-    with pytest.raises(ValueError, match="`sample_weight`.*per image.*Received"):
+    with pytest.raises(ValueError, match="`sample_weight`.*per sample.*Received"):
         Dice()(truth, guess, sample_weight=np.ones((2, 2, 2)))
 
 
