@@ -104,7 +104,9 @@ def test_every_class_of_a_file_is_exported(room):
     for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
         for name, value in vars(importlib.import_module(module.name)).items():
             ours = inspect.isclass(value) and value.__module__ == module.name
-            if ours and issubclass(value, kinds) and not name.startswith("_"):
+            # Without a `call` or an `update_state` of its own it is abstract.
+            whole = {"call", "update_state"} & set(vars(value) if ours else ())
+            if whole and issubclass(value, kinds) and not name.startswith("_"):
                 assert name in package.__all__
 
 
@@ -216,11 +218,25 @@ def test_loss_takes_predictions_of_any_float(name, dtype):
 
 @loss_classes
 @pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])
-def test_loss_computes_in_its_dtype(name, dtype):
+@pytest.mark.parametrize("size", [1, 12])
+def test_loss_computes_in_its_dtype(name, dtype, size):
     case, _ = LOSSES[name]
-    value = make_loss(name, dtype=dtype)(case.y_true, case.y_pred)
+    # Large images as well: half precision ends at 65504.
+    y_true, y_pred = (np.tile(x, (1, size, size, 1)[: x.ndim]) for x in (case.y_true, case.y_pred))
+    value = make_loss(name, dtype=dtype)(y_true, y_pred)
     assert keras.backend.standardize_dtype(value.dtype) == dtype
-    assert np.isfinite(float(value))
+    expected = make_loss(name)(y_true, y_pred)
+    tolerance = {"float16": 5e-3, "bfloat16": 4e-2, "float32": 1e-6}[dtype]
+    np.testing.assert_allclose(float(value), expected, rtol=tolerance, atol=tolerance)
+
+
+@loss_classes
+def test_nan_in_the_prediction_is_nan_in_the_loss(name):
+    case, _ = LOSSES[name]
+    y_pred = case.y_pred.copy()
+    y_pred[1, 0, 0, 0] = np.nan
+    values = np.array(make_loss(name, reduction=None)(case.y_true, y_pred))
+    assert np.isnan(values[1]) and np.isfinite(values[[0, 2, 3]]).all()
 
 
 @loss_classes
@@ -439,6 +455,60 @@ def test_metric_leaves_out_samples_of_zero_weight(name):
     weighted.update_state(case.y_true, case.y_pred, sample_weight=weight)
     part.update_state(case.y_true[weight > 0], case.y_pred[weight > 0])
     np.testing.assert_allclose(weighted.result(), part.result(), rtol=1e-6)
+
+
+@metric_classes
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float64"])
+def test_metric_takes_predictions_of_any_float_and_labels_of_any_kind(name, dtype):
+    case, _ = METRICS[name]
+    expected = getattr(kerasadv.metrics, name)()(case.y_true, case.y_pred)
+    # Rounded first, so that near ties do not fall on the other side.
+    y_pred = ops.cast(case.y_pred, dtype)
+    rounded = getattr(kerasadv.metrics, name)()(case.y_true, ops.cast(y_pred, "float32"))
+    np.testing.assert_allclose(rounded, expected, atol=0.05)
+    for y_true in (case.y_true, case.y_true[..., None], case.perfect, case.y_true.astype("uint8")):
+        got = getattr(kerasadv.metrics, name)()(y_true, y_pred)
+        np.testing.assert_allclose(got, rounded, rtol=1e-6)
+
+
+@needs_tensorflow
+@metric_classes
+def test_metric_survives_a_keras_file(name, tmp_path):
+    case, arguments = METRICS[name]
+    metric = getattr(kerasadv.metrics, name)(**arguments, name="other", dtype="float64")
+    model = small_model(case)
+    model.compile("sgd", "mse", metrics=[metric])
+    images = RNG.normal(size=(4, 8, 8, 1)).astype("float32")
+    before = model.evaluate(images, case.perfect, verbose=0, return_dict=True)
+    model.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras")
+    after = again.evaluate(images, case.perfect, verbose=0, return_dict=True)
+    assert set(before) == set(after) > {"loss"}
+    for key in before:
+        np.testing.assert_allclose(after[key], before[key], rtol=1e-6)
+
+
+@needs_tensorflow
+@metric_classes
+def test_metric_is_the_same_under_xla_and_for_unknown_sizes(name):
+    import tensorflow as tf
+
+    case, _ = METRICS[name]
+    expected = getattr(kerasadv.metrics, name)()(case.y_true, case.y_pred)
+    for options in (
+        {"jit_compile": True},
+        {
+            "input_signature": [
+                tf.TensorSpec((None, None, None), "int64"),
+                tf.TensorSpec((None, None, None, case.channels), "float32"),
+            ]
+        },
+    ):
+        metric = getattr(kerasadv.metrics, name)()
+        metric(case.y_true[:1], case.y_pred[:1])  # Makes its variables.
+        metric.reset_state()
+        tf.function(metric.update_state, **options)(case.y_true, case.y_pred)
+        np.testing.assert_allclose(metric.result(), expected, rtol=1e-6)
 
 
 @needs_tensorflow

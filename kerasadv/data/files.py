@@ -34,7 +34,7 @@ def read_image(
     Raises:
         DataError: If it cannot be read.
     """
-    picture = ImageOps.exif_transpose(_open(source, name))
+    picture = ImageOps.exif_transpose(open_picture(source, name))
     if picture.mode in ("I", "I;16", "I;16B", "I;16L", "F"):
         values = np.asarray(picture).astype("float64")
         if picture.mode != "F" and values.max(initial=0) > 255:
@@ -60,7 +60,7 @@ def read_mask(
     Raises:
         DataError: If it cannot be read, has colours, or holds other labels.
     """
-    picture = _open(source, name)
+    picture = open_picture(source, name)
     called = _called(source, name)
     labels = np.asarray(picture)
     if labels.ndim == 3:
@@ -113,8 +113,8 @@ def read_folder(directory: str | os.PathLike, channels: int = 3) -> tuple[list[E
     if (root / "classes.txt").exists():
         classes = (root / "classes.txt").read_text().split("\n")
         classes = [line.strip() for line in classes if line.strip()]
-        if len(classes) < 2:
-            raise DataError(f"{root / 'classes.txt'}: expected at least two classes, one a line")
+        if not 2 <= len(classes) <= 256:
+            raise DataError(f"{root / 'classes.txt'}: expected 2 to 256 classes, one a line")
     masks = {path.stem: path for path in _pictures(root / "masks")}
     examples = []
     for path in _pictures(root / "images"):
@@ -168,6 +168,9 @@ def _pictures(directory: Path) -> list[Path]:
     found = sorted(p for p in directory.iterdir() if p.suffix.lower() in _SUFFIXES)
     if not found:
         raise DataError(f"{directory}: holds no pictures ({', '.join(_SUFFIXES)})")
+    for one, next_one in zip(found, found[1:]):
+        if one.stem == next_one.stem:
+            raise DataError(f"{one}: {next_one.name} has the same name but for its ending")
     return found
 
 
@@ -175,7 +178,8 @@ def _called(source, name: str | None) -> str:
     return name or (str(source) if isinstance(source, (str, os.PathLike)) else "the picture")
 
 
-def _open(source, name: str | None) -> Image.Image:
+def open_picture(source: str | os.PathLike | bytes, name: str | None = None) -> Image.Image:
+    """Open and decode a picture, or raise a `DataError` that names it."""
     called = _called(source, name)
     try:
         if isinstance(source, (str, os.PathLike)):

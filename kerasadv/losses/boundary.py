@@ -1,11 +1,10 @@
 """The boundary loss: probability mass is charged for its distance from the true contour."""
 
-import keras
 from keras import ops
 
+from kerasadv.losses.per_sample import PerSample
 from kerasadv.ops.distance import signed_distance
 from kerasadv.ops.masks import as_masks
-from kerasadv.ops.weights import per_sample
 from kerasadv.saving import register
 
 
@@ -31,16 +30,16 @@ def boundary(
     y_pred = ops.convert_to_tensor(y_pred)
     if from_logits:
         y_pred = ops.sigmoid(y_pred) if y_pred.shape[-1] == 1 else ops.softmax(y_pred)
-    masks_or_maps = as_masks(y_true, y_pred)
     if from_distance_maps:
-        if len(ops.shape(y_true)) != len(y_pred.shape):
+        maps = ops.cast(y_true, y_pred.dtype)
+        known = [n for n in zip(maps.shape, y_pred.shape) if None not in n]
+        if len(maps.shape) != len(y_pred.shape) or any(a != b for a, b in known):
             raise ValueError(
                 "`y_true`: expected distance maps of the shape of `y_pred`. Received: "
-                f"y_true.shape={tuple(y_true.shape)}, y_pred.shape={tuple(y_pred.shape)}"
+                f"y_true.shape={tuple(maps.shape)}, y_pred.shape={tuple(y_pred.shape)}"
             )
-        maps = masks_or_maps
     else:
-        maps = ops.cast(signed_distance(masks_or_maps, spacing), y_pred.dtype)
+        maps = ops.cast(signed_distance(as_masks(y_true, y_pred), spacing), y_pred.dtype)
     if classes is not None:
         if max(classes) >= y_pred.shape[-1]:
             raise ValueError(
@@ -52,7 +51,7 @@ def boundary(
 
 
 @register
-class Boundary(keras.losses.Loss):
+class Boundary(PerSample):
     """Boundary loss for highly unbalanced segmentation.
 
     Each pixel's probability is multiplied with its signed distance to the true contour
@@ -105,9 +104,13 @@ class Boundary(keras.losses.Loss):
         **kwargs,
     ):
         super().__init__(name=name, **kwargs)
-        steps = [] if spacing is None else spacing
-        if not all(0 < step < float("inf") for step in _as_list(steps)):
-            raise ValueError(f"`spacing`: expected positive numbers. Received: spacing={spacing}")
+        if spacing is not None:
+            spacing = _as_list(spacing)
+            if not spacing or not all(0 < step < float("inf") for step in spacing):
+                raise ValueError(
+                    f"`spacing`: expected positive numbers. Received: spacing={spacing}"
+                )
+            spacing = spacing[0] if len(spacing) == 1 else spacing
         if classes is not None and not (
             _as_list(classes) and all(isinstance(c, int) and c >= 0 for c in _as_list(classes))
         ):
@@ -118,9 +121,6 @@ class Boundary(keras.losses.Loss):
         self.classes = None if classes is None else _as_list(classes)
         self.from_logits = from_logits
         self.from_distance_maps = from_distance_maps
-
-    def __call__(self, y_true, y_pred, sample_weight=None):
-        return super().__call__(y_true, y_pred, per_sample(sample_weight))
 
     def call(self, y_true, y_pred):
         return boundary(
@@ -135,7 +135,6 @@ class Boundary(keras.losses.Loss):
     def get_config(self):
         return {
             **super().get_config(),
-            "dtype": self.dtype,
             "spacing": self.spacing,
             "classes": self.classes,
             "from_logits": self.from_logits,
@@ -144,4 +143,5 @@ class Boundary(keras.losses.Loss):
 
 
 def _as_list(value):
+    value = value.tolist() if hasattr(value, "tolist") else value
     return list(value) if isinstance(value, (list, tuple)) else [value]

@@ -3,12 +3,12 @@
 import keras
 from keras import ops
 
-from kerasadv.ops.weights import per_sample
+from kerasadv.losses.per_sample import PerSample
 from kerasadv.saving import register
 
 
 @register
-class Compound(keras.losses.Loss):
+class Compound(PerSample):
     """Weighted sum of named losses on the same output.
 
     Keras' `compile(loss=[a, b])` silently drops `b` when the model has one output. This loss adds
@@ -20,7 +20,8 @@ class Compound(keras.losses.Loss):
 
     Args:
         losses: Dictionary of name to `keras.losses.Loss`. Each has to give at least one value per
-            sample, so Keras' own `Dice()` and `Tversky()` need an `axis`.
+            sample, so Keras' own `Dice()` and `Tversky()` need an `axis`. Their `reduction` and
+            `dtype` do not count, those of the sum do.
         weights: Dictionary of name to weight: a finite number, or a function of the epoch (from 0)
             such as `kerasadv.training.Ramp`, which the same callbacks move at the start of each
             epoch (a lambda moves too, but cannot be saved). Names that are left out weigh 1.
@@ -55,9 +56,10 @@ class Compound(keras.losses.Loss):
                 f"`losses`: expected a dictionary of name to loss. Received: losses={losses}"
             )
         for term, loss in losses.items():
-            if not isinstance(loss, keras.losses.Loss):
+            if not isinstance(loss, keras.losses.Loss) or isinstance(loss, Compound):
                 raise ValueError(
-                    f"`losses`: expected a keras.losses.Loss under {term!r}. Received: {loss!r}"
+                    f"`losses`: expected a keras.losses.Loss, and no other Compound, under "
+                    f"{term!r}. Received: {loss!r}"
                 )
         weights = dict(weights or {})
         if set(weights) - set(losses):
@@ -82,9 +84,6 @@ class Compound(keras.losses.Loss):
             if callable(weight)
         }
         self._means = {term: keras.metrics.Mean(name=term) for term in losses}
-
-    def __call__(self, y_true, y_pred, sample_weight=None):
-        return super().__call__(y_true, y_pred, per_sample(sample_weight))
 
     def call(self, y_true, y_pred):
         total = 0.0
@@ -133,7 +132,6 @@ class Compound(keras.losses.Loss):
         serialize = keras.saving.serialize_keras_object
         return {
             **super().get_config(),
-            "dtype": self.dtype,
             "losses": {term: serialize(loss) for term, loss in self.losses.items()},
             "weights": {
                 term: serialize(weight) if callable(weight) else weight

@@ -3,8 +3,8 @@
 import keras
 from keras import ops
 
+from kerasadv.losses.per_sample import PerSample
 from kerasadv.ops.masks import as_masks
-from kerasadv.ops.weights import per_sample
 from kerasadv.saving import register
 
 
@@ -23,9 +23,13 @@ def generalized_dice(y_true, y_pred, from_logits=False):
     y_pred = ops.convert_to_tensor(y_pred)
     if from_logits:
         y_pred = ops.sigmoid(y_pred) if y_pred.shape[-1] == 1 else ops.softmax(y_pred)
+    dtype = y_pred.dtype
     masks = as_masks(y_true, y_pred)
     if y_pred.shape[-1] == 1:
         masks, y_pred = (ops.concatenate([1 - x, x], axis=-1) for x in (masks, y_pred))
+    # Squares of numbers of pixels do not fit into half precision.
+    wide = keras.backend.result_type(dtype, "float32")
+    masks, y_pred = ops.cast(masks, wide), ops.cast(y_pred, wide)
     spatial = tuple(range(1, len(y_pred.shape) - 1))
     volume = ops.sum(masks, axis=spatial)  # (b, c)
     present = volume > 0
@@ -34,11 +38,12 @@ def generalized_dice(y_true, y_pred, from_logits=False):
     overlap = ops.sum(weight * ops.sum(masks * y_pred, axis=spatial), axis=-1)
     total = ops.sum(weight * (volume + ops.sum(y_pred, axis=spatial)), axis=-1)
     # Without a label in any class (all labels ignored) there is nothing to overlap with.
-    return ops.where(total > 0, 1 - 2 * overlap / ops.where(total > 0, total, 1), 0)
+    nothing = total == 0
+    return ops.cast(ops.where(nothing, 0, 1 - 2 * overlap / ops.where(nothing, 1, total)), dtype)
 
 
 @register
-class GeneralizedDice(keras.losses.Loss):
+class GeneralizedDice(PerSample):
     """Generalized Dice loss for unbalanced segmentation.
 
     `1 - 2 * sum_c(w_c * sum(y * p)) / sum_c(w_c * sum(y + p))` with `w_c = 1 / sum(y)^2`, the sums
@@ -76,15 +81,11 @@ class GeneralizedDice(keras.losses.Loss):
         super().__init__(name=name, **kwargs)
         self.from_logits = from_logits
 
-    def __call__(self, y_true, y_pred, sample_weight=None):
-        return super().__call__(y_true, y_pred, per_sample(sample_weight))
-
     def call(self, y_true, y_pred):
         return generalized_dice(y_true, y_pred, from_logits=self.from_logits)
 
     def get_config(self):
         return {
             **super().get_config(),
-            "dtype": self.dtype,
             "from_logits": self.from_logits,
         }

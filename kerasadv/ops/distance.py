@@ -94,7 +94,7 @@ def _check_spacing(spacing, masks):
         )
     if spacing is None:
         return (1.0,) * num_axes
-    values = tuple(spacing) if isinstance(spacing, (tuple, list)) else (spacing,) * num_axes
+    values = (spacing,) * num_axes if isinstance(spacing, (int, float)) else tuple(spacing)
     if len(values) != num_axes or not all(0 < value < math.inf for value in values):
         raise ValueError(
             f"`spacing`: expected a positive number or {num_axes} of them, one per spatial axis. "

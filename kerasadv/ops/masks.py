@@ -10,7 +10,8 @@ def as_masks(y_true, y_pred):
 
     * shape of `y_pred`: masks already, returned as they are;
     * shape of `y_pred` without its last axis, or with a last axis of 1: integer class labels,
-      which become one-hot. With a single class in `y_pred` (a sigmoid output) they are the mask.
+      which become one-hot. With a single class in `y_pred` (a sigmoid output) they are the mask,
+      in which everything above 1 counts as 1: masks of 0 and 255 mean what they show.
 
     Args:
         y_true: Labels, `(batch, *spatial)`, `(batch, *spatial, 1)` or
@@ -37,9 +38,7 @@ def as_masks(y_true, y_pred):
     same_rank = len(y_true.shape) == len(y_pred.shape)
     channels = y_true.shape[-1] if same_rank else None
     spatial = y_true.shape[1:-1] if same_rank else y_true.shape[1:]
-    fits = (same_rank and channels in (None, 1, classes)) or (
-        len(y_true.shape) == len(y_pred.shape) - 1
-    )
+    fits = (same_rank and channels in (1, classes)) or len(y_true.shape) == len(y_pred.shape) - 1
     if not fits or any(
         a is not None and b is not None and a != b for a, b in zip(spatial, y_pred.shape[1:-1])
     ):
@@ -49,7 +48,7 @@ def as_masks(y_true, y_pred):
             f"Received: y_true.shape={tuple(y_true.shape)}, y_pred.shape={tuple(y_pred.shape)}"
         )
     if classes == 1:
-        masks = y_true if same_rank else ops.expand_dims(y_true, -1)
+        masks = ops.clip(y_true if same_rank else ops.expand_dims(y_true, -1), 0, 1)
     elif same_rank and channels != 1:
         masks = y_true
     else:

@@ -11,10 +11,12 @@ _HOME = {
     "TensorBoard": "tensorboard",
     "strategy": "distribution",
 }
-__all__ = sorted(_HOME)
+__all__ = sorted([*_HOME, "recipe"])
 
 
 def __getattr__(name):
+    if name == "recipe":
+        return importlib.import_module("kerasadv.training.recipe")
     if name not in _HOME:
         raise AttributeError(f"module 'kerasadv.training' has no attribute {name!r}")
     return getattr(importlib.import_module(f"kerasadv.training.{_HOME[name]}"), name)

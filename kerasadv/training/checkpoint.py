@@ -2,9 +2,12 @@
 
 import os
 import re
+import warnings
 from pathlib import Path
 
 import keras
+
+from kerasadv.training.loss_terms import NotANumber
 
 
 class Checkpoint(keras.callbacks.Callback):
@@ -16,6 +19,9 @@ class Checkpoint(keras.callbacks.Callback):
 
     Args:
         directory: Where the checkpoint lies, as `epoch-NNNN.weights.h5`; made if needed.
+
+    Raises:
+        NotANumber: At the end of an epoch that left NaN in the weights: they are not saved.
 
     Example:
     >>> import tempfile
@@ -43,25 +49,38 @@ class Checkpoint(keras.callbacks.Callback):
 
         Returns:
             The number of epochs it has been trained for, 0 where there is no checkpoint.
+
+        Raises:
+            ValueError: If the checkpoint is of another model or optimizer.
         """
         path = self.latest()
         if path is None:
             return 0
         model.optimizer.build(model.trainable_variables)
-        model.load_weights(path)
+        with warnings.catch_warnings():
+            # Keras only warns of an optimizer state that does not fit, and trains without it.
+            warnings.simplefilter("error", UserWarning)
+            try:
+                model.load_weights(path)
+            except (UserWarning, ValueError, KeyError, OSError) as error:
+                reason = " ".join(str(error).split())[:200]
+                raise ValueError(f"{path}: does not fit this model ({reason})") from None
         return _epoch(path)
 
     def on_epoch_end(self, epoch, logs=None):
+        for variable in self.model.trainable_variables:
+            if not keras.ops.all(keras.ops.isfinite(variable)):
+                raise NotANumber(f"epoch {epoch + 1} left NaN or infinity in {variable.path}")
         self.directory.mkdir(parents=True, exist_ok=True)
-        previous = self.latest()
         path = self.directory / f"epoch-{epoch + 1:04d}.weights.h5"
         partial = self.directory / "partial.weights.h5"
         self.model.save_weights(partial, overwrite=True)
         with open(partial, "rb+") as file:
             os.fsync(file.fileno())
         os.replace(partial, path)
-        if previous is not None and previous != path:
-            previous.unlink()
+        for other in self.directory.glob("epoch-*.weights.h5"):
+            if other != path:
+                other.unlink()
 
 
 def _epoch(path: Path) -> int:

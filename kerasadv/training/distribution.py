@@ -11,8 +11,9 @@ def strategy(name: str = "none") -> tf.distribute.Strategy:
     Args:
         name: `"none"`: TensorFlow's default, one device. `"mirrored"`: one copy of the model on
             each GPU of this machine or, where there is none, on each logical CPU; each batch is
-            split among them. Let their number divide the size of the batches: Keras averages the
-            shares of an uneven batch as if they were of one size.
+            split among them. Let their number divide the size of every batch, the last one too
+            (`drop_remainder=True`): Keras averages the shares of an uneven batch as if they were
+            of one size, and TensorFlow's convolutions fail on a device that gets no image.
 
     Returns:
         The strategy.
@@ -39,7 +40,7 @@ def _mirrored() -> tf.distribute.Strategy:
 
 
 class _Mirrored(tf.distribute.MirroredStrategy):
-    """Mirrored, and at ease with a batch that the replicas cannot share evenly.
+    """Mirrored, and not stopped by a first batch that the replicas cannot share evenly.
 
     Keras asks for the mean of the first batch over the replicas, only to learn its shapes, and
     fails where they got different numbers of samples. Any replica's share tells the shapes as well.

@@ -43,17 +43,27 @@ class LossTerms(keras.callbacks.Callback):
         self._training: dict[str, float] = {}
         self._validation: dict[str, float] = {}
 
-    @property
-    def _compound(self) -> Compound | None:
-        loss = getattr(self.model, "loss", None)
-        return loss if isinstance(loss, Compound) else None
-
     def moving_weights(self) -> dict[str, float]:
         """The current weight of each term whose weight moves."""
-        if self._compound is None:
-            return {}
-        now = self._compound.current_weights()
-        return {term: now[term] for term, w in self._compound.weights.items() if callable(w)}
+        return {
+            term: compound.current_weights()[term]
+            for compound in self._compounds
+            for term, weight in compound.weights.items()
+            if callable(weight)
+        }
+
+    @property
+    def _compounds(self) -> list[Compound]:
+        losses = keras.tree.flatten(getattr(self.model, "loss", None))
+        return [loss for loss in losses if isinstance(loss, Compound)]
+
+    def _take_terms(self) -> dict[str, float]:
+        """The means of all terms so far, which start anew."""
+        terms: dict[str, float] = {}
+        for compound in self._compounds:
+            terms |= compound.terms()
+            compound.reset_terms()
+        return terms
 
     def on_train_begin(self, logs=None):
         moving = self.moving_weights()
@@ -64,45 +74,43 @@ class LossTerms(keras.callbacks.Callback):
             )
 
     def on_epoch_begin(self, epoch, logs=None):
+        for compound in self._compounds:
+            compound.set_epoch(epoch)
+            compound.reset_terms()
         self._training, self._validation = {}, {}
-        if self._compound is not None:
-            self._compound.set_epoch(epoch)
-            self._compound.reset_terms()
 
     def on_train_batch_end(self, batch, logs=None):
-        self._check(logs, f"batch {batch + 1}")
+        if not math.isfinite(float((logs or {}).get("loss", 0.0))):
+            self._stop(logs["loss"], f"batch {batch + 1}", self._take_terms())
 
     def on_test_begin(self, logs=None):
         # Inside `fit` the validation comes before the end of the epoch: keep what training left.
-        if self._compound is not None:
-            self._training = self._compound.terms()
-            self._compound.reset_terms()
+        self._training = self._take_terms()
 
     def on_test_end(self, logs=None):
-        if self._compound is not None:
-            self._validation = self._compound.terms()
-            self._compound.reset_terms()
+        self._validation = self._take_terms()
 
     def on_epoch_end(self, epoch, logs=None):
-        if self._compound is not None and logs is not None:
-            for term, value in (self._training or self._compound.terms()).items():
-                _add(logs, term, value)
-            for term, value in self._validation.items():
-                _add(logs, f"val_{term}", value)
+        logs = {} if logs is None else logs
+        taken = self._names_of_metrics()
+        for prefix, terms in (
+            ("", self._training or self._take_terms()),
+            ("val_", self._validation),
+        ):
+            for term, value in terms.items():
+                logs[prefix + (f"{term}_loss" if term in taken else term)] = value
+        if not math.isfinite(float(logs.get("val_loss", 0.0))):
+            self._stop(logs["val_loss"], f"the validation of epoch {epoch + 1}", self._validation)
 
-    def _check(self, logs, where):
-        loss = float((logs or {}).get("loss", 0.0))
-        if math.isfinite(loss):
-            return
-        bad = {}
-        if self._compound is not None:
-            bad = {t: v for t, v in self._compound.terms().items() if not math.isfinite(v)}
-        names = ", ".join(f"{term!r} is {value}" for term, value in bad.items())
-        blame = f"of its terms, {names}" if bad else "lower the learning rate or look at the data"
+    def _names_of_metrics(self) -> set[str]:
+        names: set[str] = set()
+        for name, value in self.model.get_metrics_result().items():
+            names |= {name, *(value if isinstance(value, dict) else ())}
+        return names
+
+    def _stop(self, loss, where, terms):
+        bad = {term: value for term, value in terms.items() if not math.isfinite(value)}
+        named = ", ".join(f"{term!r} is {value}" for term, value in bad.items())
+        blame = f"of its terms, {named}" if bad else "lower the learning rate or look at the data"
         self.model.stop_training = True
-        raise NotANumber(f"the loss became {loss} in {where}: {blame}")
-
-
-def _add(logs, name, value):
-    """Add a value under its name, or with `_loss` behind it if that name has another value."""
-    logs[name if logs.get(name, value) == value else f"{name}_loss"] = value
+        raise NotANumber(f"the loss became {float(loss)} in {where}: {blame}")

@@ -63,6 +63,7 @@ class TensorBoard(keras.callbacks.Callback):
         self.log_dir = Path(log_dir)
         self.pictures = pictures
         self.update_freq = update_freq
+        self._next_rate = 0
         self._terms = LossTerms()
         self._writers: dict[str, tf.summary.SummaryWriter] = {}
 
@@ -78,7 +79,9 @@ class TensorBoard(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         self._terms.on_train_batch_end(batch, logs)
-        if batch % self.update_freq == 0:
+        # Not `batch`, which skips numbers where an execution takes several steps.
+        if self._step() >= self._next_rate:
+            self._next_rate = self._step() + self.update_freq
             rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
             self._write("train", {"learning_rate": rate})
 

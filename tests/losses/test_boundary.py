@@ -94,6 +94,8 @@ def test_logits(classes):
     [
         ({"spacing": 0}, "spacing"),
         ({"spacing": (1, -1)}, "spacing"),
+        ({"spacing": []}, "spacing"),
+        ({"spacing": np.array([1.0, 0.0])}, "spacing"),
         ({"classes": []}, "classes"),
         ({"classes": [-1]}, "classes"),
         ({"classes": "all"}, "classes"),
@@ -107,5 +109,6 @@ def test_bad_arguments_are_named(arguments, named):
 def test_bad_class_and_map_shapes_are_named():
     with pytest.raises(ValueError, match="`classes`.*Received"):
         Boundary(classes=[3])(np.zeros((1, 4, 4)), np.zeros((1, 4, 4, 3), "float32"))
-    with pytest.raises(ValueError, match="`y_true`.*maps.*Received"):
-        Boundary(from_distance_maps=True)(np.zeros((1, 4, 4)), np.zeros((1, 4, 4, 3), "float32"))
+    for shape in ((1, 4, 4), (1, 4, 4, 1), (1, 4, 5, 3)):
+        with pytest.raises(ValueError, match="`y_true`.*maps.*Received"):
+            Boundary(from_distance_maps=True)(np.zeros(shape), np.zeros((1, 4, 4, 3), "float32"))

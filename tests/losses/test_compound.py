@@ -62,6 +62,7 @@ def test_a_loss_with_one_value_for_the_batch_is_named():
         ({"losses": {}}, "losses"),
         ({"losses": [GeneralizedDice()]}, "losses"),
         ({"losses": {"dice": "mse"}}, "losses"),
+        ({"losses": {"inner": Compound({"dice": GeneralizedDice()})}}, "losses"),
         ({"losses": {"dice": GeneralizedDice()}, "weights": {"dcie": 1.0}}, "weights"),
         ({"losses": {"dice": GeneralizedDice()}, "weights": {"dice": float("nan")}}, "weights"),
         ({"losses": {"dice": GeneralizedDice()}, "weights": {"dice": "much"}}, "weights"),

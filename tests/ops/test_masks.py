@@ -21,6 +21,11 @@ def test_a_single_class_is_the_mask(y_true):
     np.testing.assert_array_equal(got, (LABELS > 0)[..., None])
 
 
+def test_0_and_255_are_a_mask_of_one_class():
+    got = as_masks(255 * (LABELS > 0), np.zeros((1, 2, 3, 1), "float32"))
+    np.testing.assert_array_equal(got, (LABELS > 0)[..., None])
+
+
 def test_labels_outside_belong_to_no_class():
     got = as_masks(np.array([[[255, -1, 1]]]), np.zeros((1, 1, 3, 2), "float32"))
     np.testing.assert_array_equal(got[0, 0], [[0, 0], [0, 0], [0, 1]])

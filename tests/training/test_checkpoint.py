@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from kerasadv.training import Checkpoint
+from kerasadv.training import Checkpoint, NotANumber
 
 X, Y = np.random.default_rng(0).normal(size=(2, 8, 2)).astype("float32")
 
@@ -55,3 +55,30 @@ def test_a_failed_save_leaves_the_last_good_one(fails, tmp_path, monkeypatch):
         fit(net, checkpoint, 1, 2)
     assert checkpoint.latest().read_bytes() == good
     assert checkpoint.restore(model()) == 1
+
+
+def test_weights_that_are_no_numbers_are_not_saved(tmp_path):
+    net, checkpoint = model(), Checkpoint(tmp_path)
+    fit(net, checkpoint, 0, 1)
+    good = checkpoint.latest()
+    net.layers[0].bias.assign([np.nan, 0.0])
+    with pytest.raises(NotANumber, match="epoch 2 left NaN or infinity in "):
+        fit(net, checkpoint, 1, 2)
+    assert checkpoint.latest() == good
+
+
+def test_a_checkpoint_of_another_model_or_optimizer_is_refused(tmp_path):
+    fit(model(), Checkpoint(tmp_path), 0, 1)
+    other = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3)])
+    other.compile(keras.optimizers.Adam(), "mse")
+    with pytest.raises(ValueError, match="epoch-0001.weights.h5: does not fit"):
+        Checkpoint(tmp_path).restore(other)
+    other = model()
+    other.compile(keras.optimizers.SGD(), "mse")
+    with pytest.raises(ValueError, match="epoch-0001.weights.h5: does not fit"):
+        Checkpoint(tmp_path).restore(other)
+
+
+def test_a_half_written_file_is_not_taken_for_a_checkpoint(tmp_path):
+    (tmp_path / "partial.weights.h5").write_bytes(b"half")
+    assert Checkpoint(tmp_path).restore(model()) == 0

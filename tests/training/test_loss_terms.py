@@ -109,3 +109,22 @@ def test_nan_of_any_other_loss_stops_training():
         images = IMAGES.copy()
         images[2] = np.nan
         net.fit(images, MASKS, batch_size=2, shuffle=False, callbacks=[LossTerms()], verbose=0)
+
+
+def test_nan_in_the_validation_is_named_too():
+    net = model(Compound({"overlap": GeneralizedDice(), "boundary": Boundary()}))
+    held = (np.full_like(IMAGES, np.nan), MASKS)
+    with pytest.raises(NotANumber, match="validation of epoch 1: .*'overlap' is nan, 'boundary'"):
+        net.fit(IMAGES, MASKS, validation_data=held, callbacks=[LossTerms()], verbose=0)
+
+
+@pytest.mark.parametrize("wrap", [lambda loss: [loss], lambda loss: {"head": loss}])
+def test_a_compound_in_a_list_or_a_dictionary_is_found(wrap):
+    loss = Compound({"overlap": GeneralizedDice()}, weights={"overlap": Ramp(1.0, 3.0, 2)})
+    inputs = keras.Input((8, 8, 1))
+    head = keras.layers.Conv2D(1, 1, activation="sigmoid", name="head")(inputs)
+    net = keras.Model(inputs, {"head": head} if isinstance(wrap(loss), dict) else [head])
+    net.compile(keras.optimizers.SGD(0.0), loss=wrap(loss))
+    masks = {"head": MASKS} if isinstance(wrap(loss), dict) else [MASKS]
+    history = net.fit(IMAGES, masks, epochs=2, callbacks=[LossTerms()], verbose=0).history
+    np.testing.assert_allclose(history["loss"], np.multiply([1, 2], history["overlap"]), rtol=1e-5)

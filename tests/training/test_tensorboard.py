@@ -80,6 +80,13 @@ def test_pictures_are_those_that_the_function_gives(net, tmp_path):
     np.testing.assert_array_equal(tf.io.decode_png(png), picture[0])
 
 
+def test_the_rate_is_written_with_several_steps_per_execution(net, tmp_path):
+    net.compile("sgd", loss=net.loss, steps_per_execution=3)
+    net.fit(IMAGES, MASKS, 1, 2, callbacks=[TensorBoard(tmp_path, update_freq=4)], verbose=0)
+    # 6 steps an epoch, seen after every third one; written when 4 have passed since the last.
+    assert [s for s, _ in scalars(events(tmp_path / "train"), "learning_rate")] == [3, 9]
+
+
 def test_stands_beside_the_callback_of_keras(net, tmp_path):
     both = [keras.callbacks.TensorBoard(tmp_path / "keras"), TensorBoard(tmp_path / "ours")]
     net.fit(IMAGES, MASKS, callbacks=both, verbose=0)

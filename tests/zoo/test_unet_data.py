@@ -102,7 +102,7 @@ def test_another_archive_is_not_mistaken_for_the_first(tmp_path):
     "change, message",
     [
         ({"images/003.png": b"no picture"}, "images/003.png: cannot be read as a picture"),
-        ({"instances/003.png": b""}, "instances/003.png cannot be read as a picture"),
+        ({"instances/003.png": b""}, "instances/003.png: cannot be read as a picture"),
         ({"instances/003.png": None}, "instances/003.png cannot be read"),
         (
             {"instances/003.png": png(np.zeros((5, 5), "uint8"))},
@@ -115,6 +115,44 @@ def test_faults_in_an_archive_are_named(change, message, tmp_path):
     archive(tmp_path / "dsb2018_stage1.zip", files)
     with pytest.raises(DataError, match=f"dsb2018_stage1.zip: .*{message}"):
         load("dsb2018", str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    "name, files, message",
+    [
+        ("dsb2018_stage1.zip", {}, "dsb2018_stage1.zip: expected"),
+        (
+            "dsb2018_stage1.zip",
+            repacked() | {"images/003.webp": png(IMAGES["003"])},
+            "dsb2018_stage1.zip: expected .* different names",
+        ),
+        (
+            "stage1_train.zip",
+            {k: v for k, v in kaggle().items() if "003/masks" not in k},
+            "stage1_train.zip: 003/masks: expected masks",
+        ),
+        (
+            "stage1_train.zip",
+            kaggle() | {"003/masks/1.png": png(np.zeros((4, 4), "uint8"))},
+            "stage1_train.zip: 003/masks: expected masks, all of one size",
+        ),
+    ],
+)
+def test_archives_that_hold_something_else_are_named(name, files, message, tmp_path):
+    archive(tmp_path / name, files)
+    with pytest.raises(DataError, match=message):
+        load("dsb2018", str(tmp_path))
+
+
+@pytest.mark.parametrize("names", ["a", "ab"])
+def test_too_few_images_are_named(names, tmp_path, monkeypatch):
+    for part in ("images", "masks"):
+        (tmp_path / part).mkdir()
+        for name in names:
+            (tmp_path / part / f"{name}.png").write_bytes(png(np.zeros((8, 8), "uint8")))
+    monkeypatch.setattr("zoo.unet.data.split_by_name", set)
+    with pytest.raises(DataError, match="holds 1 images|all its images are held back"):
+        load("folder", str(tmp_path))
 
 
 def test_a_truncated_archive_is_named(tmp_path):

@@ -99,25 +99,32 @@ def test_a_resumed_training_ends_as_an_uninterrupted_one(strategy, folder, tmp_p
     assert weights(tmp_path / "whole") == weights(tmp_path / "parts")
 
 
-def test_a_kill_loses_at_most_an_epoch(folder, tmp_path):
+def test_a_killed_training_resumes_as_if_nothing_had_happened(folder, tmp_path):
     path = tmp_path / "run"
     command = [sys.executable, "-m", "zoo.unet.train", *options(folder, "--output", str(path))]
-    command += ["--epochs", "500"]
+    command += ["--epochs", "12"]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 200
     try:
-        while not any(path.glob("checkpoint/epoch-000[3-9]*")) and time.monotonic() < deadline:
+        while not any(path.glob("checkpoint/epoch-000[2-9]*")) and time.monotonic() < deadline:
             assert process.poll() is None
             time.sleep(0.05)
     finally:
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
-    checkpoint = train.kerasadv.training.Checkpoint(path / "checkpoint")
-    recipe = train.recipes.load(path / "recipe.json", train.Recipe)
-    assert recipe.epochs == 500
-    model = predict.UNet(**json.loads((path / "model.json").read_text()), standardize=False)
-    model.compile(train.optimizer(recipe, 5), "mse")
-    assert checkpoint.restore(model) >= 3
+    assert not (path / "model.weights.h5").exists()
+    (path / "checkpoint" / "partial.weights.h5").write_bytes(b"the kill came while saving")
+    train.main(["--resume", str(path)])
+    train.main(options(folder, "--output", str(tmp_path / "whole"), "--epochs", "12"))
+    assert weights(path) == weights(tmp_path / "whole")
+
+
+def test_a_run_is_not_overwritten_nor_resumed_with_other_options(run, folder):
+    before = {p: p.read_bytes() for p in run.rglob("*") if p.is_file()}
+    assert "is there already" in refused(train.main, *options(folder, "--output", run))
+    message = refused(train.main, "--resume", run, "--epochs", 5)
+    assert "give only --data-dir" in message
+    assert before == {p: p.read_bytes() for p in run.rglob("*") if p.is_file()}
 
 
 def test_predicts_a_mask_and_an_overlay(run, tmp_path, capsys):

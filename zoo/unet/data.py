@@ -1,7 +1,6 @@
 """The images a U-Net learns from: drawn ones, three public sets, or a folder of your own."""
 
 import hashlib
-import io
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -11,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from kerasadv.data import DataError, Example, read_folder, read_image, read_mask, split_by_name
-from kerasadv.data.files import check_size
+from kerasadv.data.files import check_size, open_picture
 from zoo.unet.cells import draw_cells
 
 
@@ -46,7 +45,11 @@ def load(name: str, data_dir: str | None = None) -> Data:
         examples, classes = read_folder(data_dir)
     else:
         examples, classes = _prepared(SETS[name], data_dir), SETS[name].classes
+    if len(examples) < 2:
+        raise DataError(f"{data_dir}: holds {len(examples)} images; it takes two, one to hold back")
     held_back = split_by_name(e.name for e in examples)
+    if len(held_back) == len(examples):
+        raise DataError(f"{data_dir}: all its images are held back by their names; add some more")
     return Data(
         [e for e in examples if e.name not in held_back],
         [e for e in examples if e.name in held_back],
@@ -79,8 +82,11 @@ def _dsb2018_kaggle(path: Path) -> Iterator[Example]:
         for image in archive.files("", "/images/"):
             folder = image.split("/images/")[0]
             nuclei = archive.files(f"{folder}/masks/")
-            mask = np.any([np.asarray(archive.picture(n).convert("L")) > 0 for n in nuclei], axis=0)
-            yield archive.example(Path(image).stem, image, folder, mask.astype("uint8"))
+            masks = [np.asarray(archive.picture(n).convert("L")) > 0 for n in nuclei]
+            if len({mask.shape for mask in masks}) != 1:
+                raise DataError(f"{path}: {folder}/masks: expected masks, all of one size")
+            mask = np.any(masks, axis=0).astype("uint8")
+            yield archive.example(Path(image).stem, image, folder, mask)
 
 
 def _isbi2012(path: Path) -> Iterator[Example]:
@@ -149,14 +155,7 @@ class _Archive(zipfile.ZipFile):
             raise DataError(f"{self.path}: {name} cannot be read ({error})") from None
 
     def picture(self, name: str):
-        from PIL import Image
-
-        try:
-            picture = Image.open(io.BytesIO(self.read(name)))
-            picture.load()
-        except (OSError, SyntaxError) as error:
-            raise DataError(f"{self.path}: {name} cannot be read as a picture ({error})") from None
-        return picture
+        return open_picture(self.read(name), f"{self.path}: {name}")
 
     def example(self, name, image_name, mask_name, mask, channels=3) -> Example:
         image = read_image(self.read(image_name), channels, f"{self.path}: {image_name}")
@@ -174,7 +173,12 @@ def _prepared(dataset: Set, data_dir: str) -> list[Example]:
         names = " or ".join(dataset.archives)
         raise DataError(f"{root}: holds no {names}; put {dataset.source} there")
     builder = _builder(dataset, found[0])
-    builder.download_and_prepare()
+    try:
+        builder.download_and_prepare()
+    except AssertionError:  # What tensorflow-datasets says of no examples, or two of one name.
+        raise DataError(
+            f"{found[0]}: expected {dataset.source}, with images of different names"
+        ) from None
     return [
         Example(e["name"].decode(), e["image"], e["mask"][..., 0])
         for e in builder.as_dataset(split="examples", shuffle_files=False).as_numpy_iterator()

@@ -22,7 +22,7 @@ def UNet(  # noqa: N802  A class name, as the models of keras.applications have.
     Two 3 x 3 convolutions a stage, `filters` channels at full size and twice as many at each of
     `depth` halvings. Differs from the paper in padded convolutions, so that the output is as large
     as the input, and in a first layer that brings each image to mean 0 and standard deviation 1:
-    its values may be in any range.
+    its values may be in any range, as long as they spread over more than about 0.01.
 
     Args:
         input_shape: `(height, width, channels)`; height and width may be `None`, and are multiples

@@ -55,7 +55,9 @@ def load(weights: str | Path) -> keras.Model:
     try:
         arguments = json.loads(beside.read_text())
         with warnings.catch_warnings():
-            warnings.simplefilter("error")  # Keras only warns of some weights that do not fit.
+            warnings.simplefilter(
+                "error", UserWarning
+            )  # Keras only warns of some weights that do not fit.
             return UNet(**arguments, weights=path)
     except FileNotFoundError:
         raise DataError(f"{beside}: is missing; it belongs beside the weights") from None

@@ -6,10 +6,10 @@ python -m zoo.unet.train --resume runs/unet-...
 """
 
 import argparse
+import dataclasses
 import json
 import sys
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -18,13 +18,14 @@ import numpy as np
 from PIL import Image
 
 import kerasadv
+from kerasadv.data import DataError
 from kerasadv.training import recipe as recipes
 from zoo.unet import data as datasets
 from zoo.unet.model import UNet
 from zoo.unet.predict import ARGUMENTS, label
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class Recipe:
     """Everything that decides what a training ends with."""
 
@@ -34,7 +35,7 @@ class Recipe:
     data_dir: str | None = recipes.field(
         None, "directory with the archive of the set or, for `folder`, with images/ and masks/"
     )
-    epochs: int = recipes.field(12, "times through the training images")
+    epochs: int = recipes.field(16, "times through the training images")
     batch_size: int = recipes.field(8, "crops in a step, over all devices")
     image_size: int = recipes.field(128, "height and width of a crop; a multiple of 16")
     filters: int = recipes.field(16, "channels at full size; the cost grows with the square")
@@ -77,6 +78,7 @@ def train(recipe: Recipe, data: datasets.Data, run: Path) -> keras.Model:
         data.training, recipe.image_size, recipe.batch_size, recipe.seed
     )
     keras.utils.set_random_seed(recipe.seed)
+    policy = keras.config.dtype_policy()
     keras.config.set_dtype_policy(recipe.precision)
     try:
         strategy = kerasadv.training.strategy(recipe.strategy)
@@ -92,22 +94,23 @@ def train(recipe: Recipe, data: datasets.Data, run: Path) -> keras.Model:
             done = checkpoint.restore(model)
         # The first thing on disk, once everything that could be wrong has been built.
         run.mkdir(parents=True, exist_ok=True)
-        recipes.save(recipe, run / "recipe.json")
+        if done == 0:
+            recipes.save(recipe, run / "recipe.json")
         (run / ARGUMENTS).write_text(json.dumps(arguments, indent=2) + "\n")
         # Every device gets the same number of images, as none may go without.
         even = len(data.held_back) % strategy.num_replicas_in_sync == 0
         validation = data.held_back * (1 if even else strategy.num_replicas_in_sync)
         fit(model, recipe, crops, validation, run, checkpoint, done)
     finally:
-        keras.config.set_dtype_policy("float32")
+        keras.config.set_dtype_policy(policy)
     # Published and evaluated without optimizer, in float32, whatever it was trained in.
     trained = UNet(**arguments)
     trained.set_weights(model.get_weights())
     trained.save_weights(run / "model.weights.h5")
     result = report(trained, data, run)
-    # Of this call: a resumed training counts from where it went on.
-    result["minutes"] = round((time.monotonic() - started) / 60, 1)
-    result["processor_minutes"] = round((time.process_time() - processor) / 60, 1)
+    if done == 0:  # Nobody knows how long the parts of an interrupted training took.
+        result["minutes"] = round((time.monotonic() - started) / 60, 1)
+        result["processor_minutes"] = round((time.process_time() - processor) / 60, 1)
     (run / "result.json").write_text(json.dumps(result, indent=2) + "\n")
     return trained
 
@@ -159,10 +162,11 @@ def fit(model, recipe: Recipe, crops, validation, run: Path, checkpoint, done: i
 
 def report(model: keras.Model, data: datasets.Data, run: Path) -> dict:
     """Dice and IoU of the foreground on each whole held-back image, with a sheet of pictures."""
-    rows = []
+    rows, ious = [], []
     for example in data.held_back:
         guess = label(model, example.image)
         each = [overlap(example.mask == c, guess == c) for c in range(1, len(data.classes))]
+        ious.append(np.mean([dice / (2 - dice) for dice in each]))
         rows.append((float(np.mean(each)), example, guess))
     rows.sort(key=lambda row: row[0])
     # From the worst to the best in even steps.
@@ -177,7 +181,7 @@ def report(model: keras.Model, data: datasets.Data, run: Path) -> dict:
     return {
         "held_back_images": len(rows),
         "dice": float(np.mean([dice for dice, _, _ in rows])),
-        "iou": float(np.mean([dice / (2 - dice) for dice, _, _ in rows])),
+        "iou": float(np.mean(ious)),
         "images": {example.name: round(dice, 4) for dice, example, _ in rows},
     }
 
@@ -204,7 +208,7 @@ def check(recipe: Recipe, data: datasets.Data) -> None:
     elif not recipe.learning_rate > 0:
         wrong = f"--learning-rate: expected a number above 0. Received: {recipe.learning_rate}"
     if wrong:
-        raise kerasadv.data.DataError(wrong)
+        raise DataError(wrong)
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -214,33 +218,46 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--output", metavar="RUN", help="folder to make (default: runs/unet-...)")
     parser.add_argument("--resume", metavar="RUN", help="go on with the training in this folder")
     arguments = parser.parse_args(argv)
+    recipe = recipes.from_arguments(arguments, Recipe)
     run = Path(arguments.resume or arguments.output or _new_run(arguments.data))
     try:
         if arguments.resume:
-            recipe = recipes.load(run / "recipe.json", Recipe)
-        else:
-            recipe = recipes.from_arguments(arguments, Recipe)
+            recipe = _resumed(recipe, arguments.output, run)
+        elif run.exists() and (not run.is_dir() or any(run.iterdir())):
+            raise DataError(f"{run}: is there already; go on with --resume {run}, or name another")
         data = datasets.load(recipe.data, recipe.data_dir)
         check(recipe, data)
         print(f"{len(data.training)} images to train on, {len(data.held_back)} held back")
         train(recipe, data, run)
     except (ValueError, OSError, kerasadv.training.NotANumber) as error:
         # One line: what is wrong, and with what. Every argument and file is named in it.
-        sys.exit(f"error: {str(error).splitlines()[0]}")
+        sys.exit(f"error: {(str(error) or repr(error)).splitlines()[0]}")
     except KeyboardInterrupt:
         if (run / "recipe.json").exists():
             print(f"\nstopped; to go on: python -m zoo.unet.train --resume {run}")
         sys.exit(130)
     result = json.loads((run / "result.json").read_text())
+    time_taken = f", after {result['minutes']} minutes" if "minutes" in result else ""
     print(
         f"\nDice {result['dice']:.3f} and IoU {result['iou']:.3f} on "
-        f"{result['held_back_images']} held-back images, after {result['minutes']} minutes\n"
+        f"{result['held_back_images']} held-back images{time_taken}\n"
         f"  pictures  {run / 'predictions.png'}\n"
         f"  weights   {run / 'model.weights.h5'}\n"
         f"  recipe    {run / 'recipe.json'}\n"
         f"  logs      tensorboard --logdir {run / 'logs'}\n"
         f"  try it    python -m zoo.unet.predict PICTURE --weights {run / 'model.weights.h5'}"
     )
+
+
+def _resumed(options: Recipe, output: str | None, run: Path) -> Recipe:
+    """The recipe of a run; the data may have moved since, nothing else may change."""
+    recipe = recipes.load(run / "recipe.json", Recipe)
+    moved = dataclasses.replace(recipe, data_dir=options.data_dir or recipe.data_dir)
+    if output or dataclasses.replace(options, data_dir=None) != Recipe():
+        raise DataError(
+            "--resume: goes on with the recipe of the run; give only --data-dir with it"
+        )
+    return moved
 
 
 def _new_run(data: str) -> Path:
