@@ -14,3 +14,7 @@ def __getattr__(name):
     if name == "data":
         return importlib.import_module("kerasadv.data")
     raise AttributeError(f"module 'kerasadv' has no attribute {name!r}")
+
+
+def __dir__():
+    return [*__all__, "__version__"]

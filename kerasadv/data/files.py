@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from kerasadv.data.batches import Example
 
@@ -79,7 +79,8 @@ def read_mask(
         listed = ", ".join(map(str, wrong[:5])) + (" ..." if len(wrong) > 5 else "")
         raise DataError(
             f"{called}: labels of {num_classes} classes lie in 0 to {num_classes - 1}; "
-            f"this mask holds {listed}"
+            f"this mask holds {listed} (classes.txt names the classes of a folder; "
+            "JPEG files change labels)"
         )
     return labels.astype("uint8")
 
@@ -116,8 +117,11 @@ def read_folder(directory: str | os.PathLike, channels: int = 3) -> tuple[list[E
         if not 2 <= len(classes) <= 256:
             raise DataError(f"{root / 'classes.txt'}: expected 2 to 256 classes, one a line")
     masks = {path.stem: path for path in _pictures(root / "masks")}
+    images = _pictures(root / "images")
+    for stem in sorted(set(masks) - {path.stem for path in images}):
+        raise DataError(f"{masks[stem]}: there is no image of this name in {root / 'images'}")
     examples = []
-    for path in _pictures(root / "images"):
+    for path in images:
         if path.stem not in masks:
             raise DataError(f"{path}: there is no mask of this name in {root / 'masks'}")
         image = read_image(path, channels)
@@ -188,7 +192,9 @@ def open_picture(source: str | os.PathLike | bytes, name: str | None = None) -> 
         picture.load()
     except FileNotFoundError:
         raise DataError(f"{called}: there is no such file") from None
+    except UnidentifiedImageError:
+        raise DataError(f"{called}: cannot be read as a picture (no known format)") from None
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        reason = str(error).split("\n")[0]
+        reason = getattr(error, "strerror", None) or str(error).split("\n")[0]
         raise DataError(f"{called}: cannot be read as a picture ({reason})") from None
     return picture

@@ -15,7 +15,8 @@ def get(name, **kwargs):
     Keras itself cannot find the losses of other packages by name in `compile(loss="Name")`.
 
     Args:
-        name: `"Boundary"`, `"GeneralizedDice"` ..., or anything that `keras.losses.get` takes.
+        name: `"Boundary"` or `"boundary"`, `"GeneralizedDice"` or `"generalized_dice"` ..., or
+            anything that `keras.losses.get` takes.
         **kwargs: Arguments of the loss, when `name` names one of this package.
 
     Returns:
@@ -29,12 +30,14 @@ def get(name, **kwargs):
     >>> kerasadv.losses.get("Boundary", spacing=0.5).spacing
     0.5
     """
-    ours = [n for n in __all__ if n != "get"]
-    if name in ours:
-        return globals()[name](**kwargs)
+    ours = {n.lower(): n for n in __all__ if n != "get"}
+    found = ours.get(name.lower().replace("_", "")) if isinstance(name, str) else None
+    if found:
+        return globals()[found](**kwargs)
     try:
         return keras.losses.get(name)
     except ValueError:
+        names = ", ".join(ours.values())
         raise ValueError(
-            f"`name`: expected {', '.join(ours)} or a loss of Keras. Received: name={name!r}"
+            f"`name`: expected {names} or a loss of Keras. Received: name={name!r}"
         ) from None

@@ -24,7 +24,8 @@ class Compound(PerSample):
             `dtype` do not count, those of the sum do.
         weights: Dictionary of name to weight: a finite number, or a function of the epoch (from 0)
             such as `kerasadv.training.Ramp`, which the same callbacks move at the start of each
-            epoch (a lambda moves too, but cannot be saved). Names that are left out weigh 1.
+            epoch (a lambda moves too, but cannot be saved). Without such a callback, and in a model
+            just loaded, they are at epoch 0. Names that are left out weigh 1.
         **kwargs: `reduction`, `name` and `dtype`, as for every Keras loss.
 
     Input shape:

@@ -20,3 +20,7 @@ def __getattr__(name):
     if name not in _HOME:
         raise AttributeError(f"module 'kerasadv.training' has no attribute {name!r}")
     return getattr(importlib.import_module(f"kerasadv.training.{_HOME[name]}"), name)
+
+
+def __dir__():
+    return __all__

@@ -75,6 +75,7 @@ def test_bad_arguments_are_named(arguments, named):
 
 def test_get_finds_ours_and_keras():
     assert kerasadv.losses.get("Boundary", classes=[1]).classes == [1]
+    assert type(kerasadv.losses.get("generalized_dice")) is GeneralizedDice
     assert kerasadv.losses.get("mse") is keras.losses.get("mse")
     loss = Boundary()
     assert kerasadv.losses.get(loss) is loss

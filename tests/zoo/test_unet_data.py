@@ -90,7 +90,7 @@ def test_magnetic_tile_reads_every_class(tmp_path):
 
 def test_another_archive_is_not_mistaken_for_the_first(tmp_path):
     for side in (16, 32):
-        image, mask = np.zeros((side, side), "uint8"), np.zeros((side, side), "uint8")
+        image, mask = np.zeros((2, side, side), "uint8")
         archive(
             tmp_path / "isbi2012_train.zip",
             {f"{p}/{k}.png": png(x) for k in "ab" for p, x in (("image", image), ("label", mask))},
@@ -152,6 +152,15 @@ def test_too_few_images_are_named(names, tmp_path, monkeypatch):
             (tmp_path / part / f"{name}.png").write_bytes(png(np.zeros((8, 8), "uint8")))
     monkeypatch.setattr("zoo.unet.data.split_by_name", set)
     with pytest.raises(DataError, match="holds 1 images|all its images are held back"):
+        load("folder", str(tmp_path))
+
+
+def test_masks_without_foreground_are_named(tmp_path):
+    for part in ("images", "masks"):
+        (tmp_path / part).mkdir()
+        for name in "abcd":
+            (tmp_path / part / f"{name}.png").write_bytes(png(np.zeros((8, 8), "uint8")))
+    with pytest.raises(DataError, match="nothing but background"):
         load("folder", str(tmp_path))
 
 

@@ -148,6 +148,27 @@ def test_predicts_a_mask_and_an_overlay(run, tmp_path, capsys):
     assert len(capsys.readouterr().out.splitlines()) == 2
 
 
+def test_pictures_of_one_name_do_not_overwrite_each_other(run):
+    weights = run / "model.weights.h5"
+    assert "b: several pictures" in refused(
+        predict.main, "a.png", "x/b.png", "b.jpg", "--weights", weights
+    )
+
+
+def test_learns_several_classes(folder, tmp_path, capsys):
+    for part in ("images", "masks"):
+        (tmp_path / part).mkdir()
+    for k, example in enumerate(draw_cells(20, 40)):
+        Image.fromarray(example.image[..., 0]).save(tmp_path / "images" / f"{k}.png")
+        labels = example.mask * (1 + (np.arange(40) > 20).astype("uint8"))
+        Image.fromarray(labels).save(tmp_path / "masks" / f"{k}.png")
+    (tmp_path / "classes.txt").write_text("background\nleft\nright\n")
+    train.main(options(tmp_path, "--output", str(tmp_path / "run")))
+    result = json.loads((tmp_path / "run" / "result.json").read_text())
+    assert list(result["dice_by_class"]) == ["left", "right"]
+    assert json.loads((tmp_path / "run" / "model.json").read_text())["num_classes"] == 3
+
+
 def test_one_broken_picture_does_not_stop_the_others(run, tmp_path, capsys):
     Image.fromarray(np.zeros((20, 9), "uint8")).save(tmp_path / "good.png")
     (tmp_path / "bad.png").write_bytes(b"bad")
@@ -201,7 +222,7 @@ def test_the_published_weights_give_the_result_beside_them(real_data):
 
 
 def test_a_run_that_is_not_there_is_named(tmp_path):
-    assert "recipe.json" in refused(train.main, "--resume", tmp_path / "gone")
+    assert "gone: holds no run to resume" in refused(train.main, "--resume", tmp_path / "gone")
 
 
 def test_weights_that_do_not_fit_are_named(run, tmp_path):

@@ -50,11 +50,10 @@ def load(name: str, data_dir: str | None = None) -> Data:
     held_back = split_by_name(e.name for e in examples)
     if len(held_back) == len(examples):
         raise DataError(f"{data_dir}: all its images are held back by their names; add some more")
-    return Data(
-        [e for e in examples if e.name not in held_back],
-        [e for e in examples if e.name in held_back],
-        classes,
-    )
+    training = [e for e in examples if e.name not in held_back]
+    if not any(e.mask.any() for e in training):
+        raise DataError(f"{data_dir}: the masks of its training images hold nothing but background")
+    return Data(training, [e for e in examples if e.name in held_back], classes)
 
 
 class Set(NamedTuple):

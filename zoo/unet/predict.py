@@ -67,14 +67,25 @@ def load(weights: str | Path) -> keras.Model:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """The command line: for each picture `NAME_mask.png` and `NAME_overlay.png`."""
-    parser = argparse.ArgumentParser("python -m zoo.unet.predict", description=__doc__)
+    """The command line: for each picture `NAME_mask.png` and `NAME_overlay.png`.
+
+    A mask of one class is black and white, one of more classes holds their numbers.
+    """
+    parser = argparse.ArgumentParser(
+        "python -m zoo.unet.predict",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("pictures", nargs="+", help="PNG, JPEG, WebP or TIFF files")
     parser.add_argument("--weights", required=True, help="model.weights.h5 of a run")
     parser.add_argument("--output", default=".", help="folder for the results (default: here)")
     arguments = parser.parse_args(argv)
     output = Path(arguments.output)
     failed = False
+    stems = [Path(picture).stem for picture in arguments.pictures]
+    twice = sorted({stem for stem in stems if stems.count(stem) > 1})
+    if twice:
+        sys.exit(f"error: {twice[0]}: several pictures of this name; predict them one by one")
     try:
         model = load(arguments.weights)
         output.mkdir(parents=True, exist_ok=True)
@@ -88,7 +99,6 @@ def main(argv: list[str] | None = None) -> None:
             failed = True
             continue
         labels = label(model, image)
-        # Two classes as black and white; more as their numbers.
         mask = labels * 255 if model.output_shape[-1] == 1 else labels
         for kind, array in (("mask", mask), ("overlay", overlay(image, labels))):
             path = output / f"{picture.stem}_{kind}.png"

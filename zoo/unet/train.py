@@ -162,12 +162,13 @@ def fit(model, recipe: Recipe, crops, validation, run: Path, checkpoint, done: i
 
 def report(model: keras.Model, data: datasets.Data, run: Path) -> dict:
     """Dice and IoU of the foreground on each whole held-back image, with a sheet of pictures."""
-    rows, ious = [], []
+    rows, each = [], []
     for example in data.held_back:
         guess = label(model, example.image)
-        each = [overlap(example.mask == c, guess == c) for c in range(1, len(data.classes))]
-        ious.append(np.mean([dice / (2 - dice) for dice in each]))
-        rows.append((float(np.mean(each)), example, guess))
+        # Label 0 is the background.
+        each.append([overlap(example.mask == c, guess == c) for c in range(1, len(data.classes))])
+        rows.append((float(np.mean(each[-1])), example, guess))
+    scores = np.array(each)  # (images, classes)
     rows.sort(key=lambda row: row[0])
     # From the worst to the best in even steps.
     picked = [rows[k] for k in np.unique(np.linspace(0, len(rows) - 1, 6).round().astype(int))]
@@ -180,8 +181,10 @@ def report(model: keras.Model, data: datasets.Data, run: Path) -> dict:
     Image.fromarray(sheet).save(run / "predictions.png")
     return {
         "held_back_images": len(rows),
-        "dice": float(np.mean([dice for dice, _, _ in rows])),
-        "iou": float(np.mean(ious)),
+        "without_foreground": sum(not example.mask.any() for example in data.held_back),
+        "dice": float(scores.mean()),
+        "iou": float((scores / (2 - scores)).mean()),
+        "dice_by_class": dict(zip(data.classes[1:], scores.mean(axis=0).tolist())),
         "images": {example.name: round(dice, 4) for dice, example, _ in rows},
     }
 
@@ -213,7 +216,11 @@ def check(recipe: Recipe, data: datasets.Data) -> None:
 
 def main(argv: list[str] | None = None) -> None:
     """The command line: a recipe from options or from a run to resume, then `train`."""
-    parser = argparse.ArgumentParser("python -m zoo.unet.train", description=__doc__)
+    parser = argparse.ArgumentParser(
+        "python -m zoo.unet.train",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     recipes.add_arguments(parser, Recipe)
     parser.add_argument("--output", metavar="RUN", help="folder to make (default: runs/unet-...)")
     parser.add_argument("--resume", metavar="RUN", help="go on with the training in this folder")
@@ -251,6 +258,8 @@ def main(argv: list[str] | None = None) -> None:
 
 def _resumed(options: Recipe, output: str | None, run: Path) -> Recipe:
     """The recipe of a run; the data may have moved since, nothing else may change."""
+    if not (run / "recipe.json").exists():
+        raise DataError(f"{run}: holds no run to resume, which would have a recipe.json")
     recipe = recipes.load(run / "recipe.json", Recipe)
     moved = dataclasses.replace(recipe, data_dir=options.data_dir or recipe.data_dir)
     if output or dataclasses.replace(options, data_dir=None) != Recipe():
