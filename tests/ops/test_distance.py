@@ -134,7 +134,8 @@ def test_no_temporary_grows_with_the_square_of_a_side():
     volume = tf.TensorSpec((1, 40, 40, 40, 1), "bool")
     graph = tf.function(signed_distance).get_concrete_function(volume).graph
     definition = graph.as_graph_def(add_shapes=True)
-    bodies = [function.node_def for function in definition.library.function]
+    fields = {field.name: value for field, value in definition.ListFields()}
+    bodies = [function.node_def for function in fields["library"].function]
     sizes = [
         np.prod([d.size for d in shape.dim])
         for nodes in (definition.node, *bodies)

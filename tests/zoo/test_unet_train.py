@@ -119,11 +119,13 @@ def test_a_killed_training_resumes_as_if_nothing_had_happened(folder, tmp_path):
     assert weights(path) == weights(tmp_path / "whole")
 
 
-def test_a_run_is_not_overwritten_nor_resumed_with_other_options(run, folder):
+def test_a_run_is_not_overwritten_nor_resumed_with_other_options(run, folder, capsys):
     before = {p: p.read_bytes() for p in run.rglob("*") if p.is_file()}
     assert "is there already" in refused(train.main, *options(folder, "--output", run))
     message = refused(train.main, "--resume", run, "--epochs", 5)
     assert "give only --data-dir" in message
+    train.main(["--resume", str(run)])
+    assert "has finished already" in capsys.readouterr().out
     assert before == {p: p.read_bytes() for p in run.rglob("*") if p.is_file()}
 
 

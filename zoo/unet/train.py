@@ -232,10 +232,13 @@ def main(argv: list[str] | None = None) -> None:
             recipe = _resumed(recipe, arguments.output, run)
         elif run.exists() and (not run.is_dir() or any(run.iterdir())):
             raise DataError(f"{run}: is there already; go on with --resume {run}, or name another")
-        data = datasets.load(recipe.data, recipe.data_dir)
-        check(recipe, data)
-        print(f"{len(data.training)} images to train on, {len(data.held_back)} held back")
-        train(recipe, data, run)
+        if (run / "result.json").exists():  # The last thing that a training leaves.
+            print(f"{run}: has finished already")
+        else:
+            data = datasets.load(recipe.data, recipe.data_dir)
+            check(recipe, data)
+            print(f"{len(data.training)} images to train on, {len(data.held_back)} held back")
+            train(recipe, data, run)
     except (ValueError, OSError, kerasadv.training.NotANumber) as error:
         # One line: what is wrong, and with what. Every argument and file is named in it.
         sys.exit(f"error: {(str(error) or repr(error)).splitlines()[0]}")
