@@ -106,11 +106,11 @@ def _check_spacing(spacing, masks):
 def _to_other_side(inside, spacing):
     """Distance from each pixel to the nearest one on the other side of the edge, inf without one.
 
-    The squared distance is separable: axis by axis, the nearest pixel of the other side lies on the
-    same line, or beside a pixel of the line that already knows its distance. For a pixel inside,
-    the pixels outside in its line would each have to count as 0 in the second search and count
-    with a distance of their own instead; the first search has them, nearer. So one search serves
-    both sides of the edge.
+    Axis by axis: the nearest pixel of the other side lies on the same line, which `_along_line`
+    finds, or in line with a pixel of one's own side that knows its distance from the axes before,
+    which `_min_plus` finds. `_min_plus` takes pixels of the other side for such pixels too, but
+    what it adds for them is never less than the way to them alone, which `_along_line` has. So one
+    search serves both sides of the edge, where two transforms would take two.
     """
     squared = None
     for axis, step in enumerate(spacing, start=1):

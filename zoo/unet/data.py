@@ -104,8 +104,8 @@ def _magnetic_tile(path: Path) -> Iterator[Example]:
             yield archive.example(image[:-4].replace("/", "-"), image, name, mask, channels=1)
 
 
-SETS = {
-    "dsb2018": Set(
+_SETS = (
+    Set(
         name="dsb2018",
         archives={"dsb2018_stage1.zip": _dsb2018_repacked, "stage1_train.zip": _dsb2018_kaggle},
         source="stage1_train.zip of the 2018 Data Science Bowl (kaggle.com, or BBBC038)",
@@ -113,7 +113,7 @@ SETS = {
         classes=["background", "nucleus"],
         citation="Caicedo et al., Nucleus segmentation across imaging experiments, 2019",
     ),
-    "isbi2012": Set(
+    Set(
         name="isbi2012",
         archives={"isbi2012_train.zip": _isbi2012},
         source="isbi2012_train.zip with image/NN.png and label/NN.png",
@@ -122,7 +122,7 @@ SETS = {
         citation="Arganda-Carreras et al., Crowdsourcing the creation of image segmentation "
         "algorithms for connectomics, 2015",
     ),
-    "magnetic_tile": Set(
+    Set(
         name="magnetic_tile",
         archives={"mtd_small.zip": _magnetic_tile},
         source="mtd_small.zip with CLASS/name.jpg and CLASS/name.png",
@@ -130,7 +130,8 @@ SETS = {
         classes=["intact", "defect"],
         citation="Huang et al., Surface defect saliency of magnetic tile, 2020",
     ),
-}
+)
+SETS = {dataset.name: dataset for dataset in _SETS}
 
 
 class _Archive(zipfile.ZipFile):
