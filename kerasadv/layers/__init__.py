@@ -2,5 +2,6 @@
 
 from kerasadv.layers.elu import ELU
 from kerasadv.layers.prelu import PReLU
+from kerasadv.layers.tempered_softmax import TemperedSoftmax
 
-__all__ = ["ELU", "PReLU"]
+__all__ = ["ELU", "PReLU", "TemperedSoftmax"]

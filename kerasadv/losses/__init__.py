@@ -2,11 +2,20 @@
 
 import keras
 
+from kerasadv.losses.bi_tempered import BinaryBiTempered, BiTempered, SparseBiTempered
 from kerasadv.losses.boundary import Boundary
 from kerasadv.losses.compound import Compound
 from kerasadv.losses.generalized_dice import GeneralizedDice
 
-__all__ = ["Boundary", "Compound", "GeneralizedDice", "get"]
+__all__ = [
+    "BiTempered",
+    "BinaryBiTempered",
+    "Boundary",
+    "Compound",
+    "GeneralizedDice",
+    "SparseBiTempered",
+    "get",
+]
 
 
 def get(name, **kwargs):

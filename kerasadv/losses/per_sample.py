@@ -1,19 +1,14 @@
-"""What every loss of this package shares: a value per sample, and a config with its dtype."""
+"""Losses on whole samples: one value, and so one weight, per sample."""
 
-import keras
-
+from kerasadv.losses.with_dtype import WithDtype
 from kerasadv.ops.weights import per_sample
 
 
-class PerSample(keras.losses.Loss):
+class PerSample(WithDtype):
     """A loss whose `call` gives one value per sample, so its weights are one per sample too.
 
-    Abstract. Keras scales such losses rightly for `tf.distribute`, and `get_config` holds the
-    `dtype`, which that of `keras.losses.Loss` forgets.
+    Abstract.
     """
 
     def __call__(self, y_true, y_pred, sample_weight=None):
         return super().__call__(y_true, y_pred, per_sample(sample_weight))
-
-    def get_config(self):
-        return {**super().get_config(), "dtype": self.dtype}

@@ -2,6 +2,16 @@
 
 from kerasadv.ops.distance import distance_transform, signed_distance
 from kerasadv.ops.masks import as_masks
+from kerasadv.ops.tempered import exp_t, log_t, tempered_sigmoid, tempered_softmax
 from kerasadv.ops.weights import per_sample
 
-__all__ = ["as_masks", "distance_transform", "per_sample", "signed_distance"]
+__all__ = [
+    "as_masks",
+    "distance_transform",
+    "exp_t",
+    "log_t",
+    "per_sample",
+    "signed_distance",
+    "tempered_sigmoid",
+    "tempered_softmax",
+]
