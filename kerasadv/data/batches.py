@@ -7,6 +7,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from kerasadv.data.epoch_order import EpochOrder, untuned
+
 
 class Example(NamedTuple):
     """An image with its mask: uint8 `(height, width, channels)` and labels `(height, width)`."""
@@ -59,14 +61,14 @@ class TrainingCrops(keras.callbacks.Callback):
         super().__init__()
         self.size = size
         self.batch_size = batch_size
-        self._turns = [
+        turns = [
             index
             for index, example in enumerate(examples)
             for _ in range(max(1, round(example.mask.size**0.5 / size)))
         ]
-        if not 1 <= batch_size <= len(self._turns):
+        if not 1 <= batch_size <= len(turns):
             raise ValueError(
-                f"`batch_size`: expected 1 to {len(self._turns)}, the number of crops in an epoch. "
+                f"`batch_size`: expected 1 to {len(turns)}, the number of crops in an epoch. "
                 f"Received: batch_size={batch_size}"
             )
         # All pixels in one vector, as images of different sizes do not stack.
@@ -78,16 +80,15 @@ class TrainingCrops(keras.callbacks.Callback):
         self._statistics = tf.constant([_statistics(e.image) for e in examples], tf.float32)
         self._depth = packed[0].shape[-1]
         self._seed = tf.constant(seed, tf.int64)
-        self._epoch = tf.Variable(0, dtype=tf.int64, trainable=False)
+        self._order = EpochOrder(turns, batch_size, seed)
 
     @property
     def steps_per_epoch(self) -> int:
         """Whole batches in an epoch."""
-        return len(self._turns) // self.batch_size
+        return self._order.steps_per_epoch
 
     def on_epoch_begin(self, epoch, logs=None):
-        # Keras asks the data set for a new iterator after this, so the next one reads it.
-        self._epoch.assign(epoch)
+        self._order.on_epoch_begin(epoch, logs)
 
     def batches(self) -> tf.data.Dataset:
         """One epoch's batches, those of the epoch that is under way when they are iterated.
@@ -97,22 +98,13 @@ class TrainingCrops(keras.callbacks.Callback):
             `(batch, size, size, 1)`.
         """
         return (
-            tf.data.Dataset.range(1)
-            .flat_map(self._order)
+            self._order.pairs()
             .map(self._crop, num_parallel_calls=tf.data.AUTOTUNE)
             .batch(self.batch_size, drop_remainder=True)
             .apply(tf.data.experimental.assert_cardinality(self.steps_per_epoch))
             .prefetch(tf.data.AUTOTUNE)
+            .with_options(untuned())
         )
-
-    def _order(self, _):
-        epoch, count = self._epoch.read_value(), len(self._turns)
-        order = tf.random.experimental.stateless_shuffle(
-            tf.constant(self._turns, tf.int64), seed=tf.stack([self._seed, epoch])
-        )
-        keys = epoch * count + tf.range(count, dtype=tf.int64)
-        used = self.steps_per_epoch * self.batch_size
-        return tf.data.Dataset.from_tensor_slices((keys[:used], order[:used]))
 
     def _crop(self, key, index):
         start, shape = self._starts[index], self._shapes[index]
@@ -136,7 +128,7 @@ def fixed_batches(examples: Sequence[Example], size: int, batch_size: int) -> tf
     """
     images, masks = zip(*(middle(example, size) for example in examples))
     data = (np.stack(images), np.stack(masks)[..., None])
-    return tf.data.Dataset.from_tensor_slices(data).batch(batch_size)
+    return tf.data.Dataset.from_tensor_slices(data).batch(batch_size).with_options(untuned())
 
 
 def middle(example: Example, size: int) -> tuple[np.ndarray, np.ndarray]:

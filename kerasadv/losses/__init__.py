@@ -2,10 +2,12 @@
 
 import keras
 
-from kerasadv.losses.bi_tempered import BinaryBiTempered, BiTempered, SparseBiTempered
+from kerasadv.losses.bi_tempered import BiTempered
+from kerasadv.losses.binary_bi_tempered import BinaryBiTempered
 from kerasadv.losses.boundary import Boundary
 from kerasadv.losses.compound import Compound
 from kerasadv.losses.generalized_dice import GeneralizedDice
+from kerasadv.losses.sparse_bi_tempered import SparseBiTempered
 
 __all__ = [
     "BiTempered",

@@ -4,7 +4,8 @@ import keras
 from keras import ops
 
 from kerasadv.losses.per_label import PerLabel
-from kerasadv.ops.tempered import Tempered, against_zero, in_float32, temperature
+from kerasadv.ops.tempered import in_float32, temperature
+from kerasadv.ops.tempered_probabilities import Tempered
 from kerasadv.saving import register
 
 
@@ -36,73 +37,11 @@ def bi_tempered(y_true, y_pred, t1, t2, label_smoothing=0.0, axis=-1):
             upstream = ops.expand_dims(args[0] if upstream is None else upstream, axis)
             lead = ops.sum(ops.where(p.first, 1 - y, -p.others.power(1)), axis, keepdims=True)
             pull = ops.where(p.first, 0, y) * p.others.power(t2 - t1)
-            return upstream * _slope(p, t1, pull, lead)
+            return upstream * slope_by_logits(p, t1, pull, lead)
 
         return ops.maximum(ops.squeeze(value, axis) + _soft_part(y, t1, axis), 0), grad
 
     return in_float32(loss, y_pred)
-
-
-def sparse_bi_tempered(y_true, y_pred, t1, t2):
-    """`bi_tempered` of integer labels, without making them one-hot.
-
-    Arguments are those of `SparseBiTempered`; one value per label, `(batch, ...)`. A label that is
-    no class gives NaN.
-
-    Example:
-    >>> import numpy as np
-    >>> from kerasadv.losses.bi_tempered import sparse_bi_tempered
-    >>> logits = np.array([[1.0, 1.0]], "float32")
-    >>> float(sparse_bi_tempered(np.array([1]), logits, t1=0.0, t2=2.0)[0])
-    0.25
-    """
-    y_pred = ops.convert_to_tensor(y_pred)
-    labels = _integers(y_true, y_pred)
-    classes = ops.shape(y_pred)[-1]
-
-    @ops.custom_gradient
-    def loss(logits):
-        p = Tempered(logits, t2)
-        known = ops.logical_and(labels >= 0, labels < classes)
-        index = ops.expand_dims(ops.where(known, labels, 0), -1)
-        chosen_logits = ops.take_along_axis(logits, index, axis=-1)
-        chosen = p.of(chosen_logits)
-        value = (p.total(2 - t1) - 1) / (2 - t1) - chosen.log(t1)
-
-        def grad(*args, upstream=None):
-            upstream = ops.expand_dims(args[0] if upstream is None else upstream, -1)
-            first = ops.logical_and(p.alone, chosen_logits == p.top)
-            pull = ops.where(first, 0, chosen.power(t2 - t1))
-            labelled = index == ops.arange(classes, dtype=index.dtype)
-            lead = ops.cast(ops.logical_not(first), logits.dtype) - p.others.sum(1)
-            return upstream * _slope(p, t1, ops.where(labelled, pull, 0), lead)
-
-        value = ops.maximum(ops.squeeze(value, -1), 0)
-        return ops.where(known, value, float("nan")), grad
-
-    return in_float32(loss, y_pred)
-
-
-def binary_bi_tempered(y_true, y_pred, t1, t2, label_smoothing=0.0):
-    """`bi_tempered` of a class against its absence, whose logit is 0.
-
-    Arguments are those of `BinaryBiTempered`; the mean over the last axis, `(batch, ...)`.
-
-    Example:
-    >>> import numpy as np
-    >>> from kerasadv.losses.bi_tempered import binary_bi_tempered
-    >>> float(binary_bi_tempered(np.array([[1]]), np.array([[0.0]], "float32"), t1=0.0, t2=2.0)[0])
-    0.25
-    """
-    y_pred = ops.convert_to_tensor(y_pred)
-    y_true = ops.convert_to_tensor(y_true)
-    if len(y_true.shape) == len(y_pred.shape) - 1 and y_pred.shape[-1] == 1:
-        y_true = ops.expand_dims(y_true, -1)
-    _check_shape(y_true, y_pred, "labels of 0 to 1 of the shape of `y_pred`")
-    y_true = ops.cast(y_true, y_pred.dtype)
-    classes = ops.stack([y_true, 1 - y_true])
-    values = bi_tempered(classes, against_zero(y_pred), t1, t2, label_smoothing, axis=0)
-    return values if len(values.shape) < 2 else ops.mean(values, -1)
 
 
 @register
@@ -157,8 +96,8 @@ class BiTempered(PerLabel):
 
     def __init__(self, t1=0.8, t2=1.2, label_smoothing=0.0, name="bi_tempered", **kwargs):
         super().__init__(name=name, **kwargs)
-        self.t1, self.t2 = _temperatures(t1, t2)
-        self.label_smoothing = _smoothing(label_smoothing)
+        self.t1, self.t2 = temperatures(t1, t2)
+        self.label_smoothing = smoothing(label_smoothing)
 
     def call(self, y_true, y_pred):
         return bi_tempered(y_true, y_pred, self.t1, self.t2, self.label_smoothing)
@@ -172,125 +111,7 @@ class BiTempered(PerLabel):
         }
 
 
-@register
-class SparseBiTempered(PerLabel):
-    """`BiTempered` for integer labels, which are never made one-hot.
-
-    Args:
-        t1: Temperature of the logarithm, from 0 to 1.
-        t2: Temperature of the softmax, above 0.
-        ignore_class: A label, such as 255 or -1, that marks what is left out: it counts neither in
-            the sum nor in the number that a mean divides by. Any other label that is no class
-            makes the loss NaN.
-        **kwargs: `reduction`, `name` and `dtype`, as for every Keras loss.
-
-    Input shape:
-        `y_true`: integer labels, `(batch, ...)` or `(batch, ..., 1)`. `y_pred`: logits,
-        `(batch, ..., classes)`. `sample_weight`: `(batch,)` or `(batch, ...)`.
-
-    Raises:
-        ValueError: If an argument is out of range, or the shapes do not fit.
-
-    Example:
-    >>> import numpy as np
-    >>> import kerasadv
-    >>> loss = kerasadv.losses.SparseBiTempered(t1=0, t2=2, ignore_class=-1)
-    >>> logits = np.array([[1.5, 0.0], [7.0, 0.0]], "float32")
-    >>> round(float(loss(np.array([1, -1]), logits)), 4)  # p = (2/3, 1/3): the Brier score / 2
-    0.4444
-
-    Reference:
-        Amid et al., "Robust bi-tempered logistic loss based on Bregman divergences", NeurIPS 2019.
-    """
-
-    def __init__(self, t1=0.8, t2=1.2, ignore_class=None, name="sparse_bi_tempered", **kwargs):
-        super().__init__(name=name, **kwargs)
-        self.t1, self.t2 = _temperatures(t1, t2)
-        if ignore_class is not None and not isinstance(ignore_class, int):
-            raise ValueError(
-                "`ignore_class`: expected a whole number or None. "
-                f"Received: ignore_class={ignore_class!r}"
-            )
-        self.ignore_class = ignore_class
-
-    def __call__(self, y_true, y_pred, sample_weight=None):
-        if self.ignore_class is not None:
-            kept = ops.cast(_integers(y_true, y_pred) != self.ignore_class, self.dtype)
-            if self.reduction in ("mean", "sum_over_batch_size"):
-                # Keras divides by the number of labels; these weights make it that of those kept.
-                kept = kept * ops.cast(ops.size(kept), self.dtype) / ops.maximum(ops.sum(kept), 1)
-            if sample_weight is not None:
-                kept = kept * self.with_all_axes(sample_weight, y_pred)
-            sample_weight = kept
-        return super().__call__(y_true, y_pred, sample_weight)
-
-    def call(self, y_true, y_pred):
-        if self.ignore_class is not None:
-            y_true = _integers(y_true, y_pred)
-            kept = y_true != self.ignore_class
-            y_true = ops.where(kept, y_true, 0)
-            # Whatever lies there, NaN too, has no say.
-            y_pred = ops.where(ops.expand_dims(kept, -1), y_pred, 0)
-        return sparse_bi_tempered(y_true, y_pred, self.t1, self.t2)
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "t1": self.t1,
-            "t2": self.t2,
-            "ignore_class": self.ignore_class,
-        }
-
-
-@register
-class BinaryBiTempered(PerLabel):
-    """`BiTempered` for classes of their own, each there or not: one logit each.
-
-    Predict with `kerasadv.ops.tempered_sigmoid(logits, t2)`.
-
-    Args:
-        t1: Temperature of the logarithm, from 0 to 1.
-        t2: Temperature of the sigmoid, above 0.
-        label_smoothing: Share of each label, from 0 to 1, that is moved to one half.
-        **kwargs: `reduction`, `name` and `dtype`, as for every Keras loss.
-
-    Input shape:
-        `y_true`: labels from 0 to 1, `(batch, ..., outputs)`; for one output also without that
-        axis. `y_pred`: logits, `(batch, ..., outputs)`. `sample_weight`: `(batch,)` or
-        `(batch, ...)`. The loss is the mean over outputs.
-
-    Raises:
-        ValueError: If an argument is out of range, or the shapes do not fit.
-
-    Example:
-    >>> import numpy as np
-    >>> import kerasadv
-    >>> loss = kerasadv.losses.BinaryBiTempered(t1=0, t2=2)
-    >>> round(float(loss(np.array([[1]]), np.array([[-1.5]], "float32"))), 4)  # p = 1/3
-    0.4444
-
-    Reference:
-        Amid et al., "Robust bi-tempered logistic loss based on Bregman divergences", NeurIPS 2019.
-    """
-
-    def __init__(self, t1=0.8, t2=1.2, label_smoothing=0.0, name="binary_bi_tempered", **kwargs):
-        super().__init__(name=name, **kwargs)
-        self.t1, self.t2 = _temperatures(t1, t2)
-        self.label_smoothing = _smoothing(label_smoothing)
-
-    def call(self, y_true, y_pred):
-        return binary_bi_tempered(y_true, y_pred, self.t1, self.t2, self.label_smoothing)
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "t1": self.t1,
-            "t2": self.t2,
-            "label_smoothing": self.label_smoothing,
-        }
-
-
-def _slope(p, t1, pull_of_labels, lead):
+def slope_by_logits(p, t1, pull_of_labels, lead):
     """The slope of the loss by the logits.
 
     By `p` it is `(p - y) / p^t1`; that of `p_i` by logit `j` is `p_i^t2` where `i = j`, less
@@ -325,7 +146,8 @@ def _soft_part(y, t1, axis):
     return ops.cond(ops.any(softness != 0), soft, lambda: softness)
 
 
-def _check_shape(y_true, y_pred, wanted):
+def check_shape(y_true, y_pred, wanted):
+    """Raise a `ValueError` that says what was `wanted` if two shapes differ."""
     known = [(a, b) for a, b in zip(y_true.shape, y_pred.shape) if None not in (a, b)]
     if len(y_true.shape) != len(y_pred.shape) or any(a != b for a, b in known):
         raise ValueError(
@@ -336,32 +158,26 @@ def _check_shape(y_true, y_pred, wanted):
 
 def _labels(y_true, y_pred, label_smoothing, axis):
     y_true = ops.convert_to_tensor(y_true)
-    _check_shape(
+    check_shape(
         y_true, y_pred, "one-hot or soft labels of the shape of `y_pred` (or use SparseBiTempered)"
     )
     if label_smoothing == 0:
         return y_true
-    y_true = ops.cast(y_true, keras.backend.result_type(y_pred.dtype, "float32"))
+    double = keras.backend.standardize_dtype(y_pred.dtype) == "float64"
+    y_true = ops.cast(y_true, "float64" if double else "float32")
     return y_true * (1 - label_smoothing) + label_smoothing / y_pred.shape[axis]
 
 
-def _integers(y_true, y_pred):
-    y_true = ops.convert_to_tensor(y_true)
-    if len(y_true.shape) == len(y_pred.shape) and y_true.shape[-1] == 1:
-        y_true = ops.squeeze(y_true, -1)
-    wanted = "integer labels of the shape of `y_pred` without classes (or use BiTempered)"
-    _check_shape(ops.expand_dims(y_true, -1), y_pred[..., :1], wanted)
-    return ops.cast(y_true, "int32")
-
-
-def _temperatures(t1, t2):
+def temperatures(t1, t2):
+    """Both as floats, or a `ValueError` that names the one that is out of range."""
     return (
         temperature("t1", t1, "from 0 to 1", allowed=lambda t: 0 <= t <= 1),
         temperature("t2", t2, "above 0", allowed=lambda t: t > 0),
     )
 
 
-def _smoothing(value):
+def smoothing(value):
+    """The share itself, or a `ValueError` if it is none."""
     if not 0 <= value <= 1:
         raise ValueError(
             f"`label_smoothing`: expected a number from 0 to 1. Received: label_smoothing={value}"

@@ -12,6 +12,9 @@ mpmath.mp.dps = 50
 mpf = mpmath.mpf
 RNG = np.random.default_rng(0)
 TEMPERATURES = [0.2, 0.5, 0.8, 0.95, 1 - 1e-6, 1.0, 1 + 1e-6, 1.05, 1.2, 1.37, 1.5, 2.0, 3.0, 4.0]
+CLASSES = [2, 3, 10, 100, 1000, 20_000]
+if keras.backend.backend() == "jax":  # Outside of `jit` it compiles the loop anew for each call.
+    TEMPERATURES, CLASSES = [0.5, 1 - 1e-6, 1.2], [2, 1000]
 
 
 # --- the definitions, in 50 digits
@@ -122,9 +125,9 @@ def hard_rows(classes):
 
 
 @pytest.mark.parametrize("t", [0.0, *TEMPERATURES])
-@pytest.mark.parametrize("classes", [2, 3, 10, 100, 1000, 20_000])
+@pytest.mark.parametrize("classes", CLASSES)
 def test_probabilities_sum_to_one(classes, t):
-    rows = hard_rows(classes)[:: 4 if classes > 1000 else 1]
+    rows = hard_rows(classes)[:: 12 if classes > 1000 else 2]
     for dtype, bound in (("float32", 2e-6 * max(1, classes / 100)), ("float64", 1e-13)):
         p = np.array(tempered_softmax(rows.astype(dtype), t)).astype("float64")
         assert (p >= 0).all()

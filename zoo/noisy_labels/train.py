@@ -1,0 +1,249 @@
+"""Trains a classifier on drawn digits, Fashion-MNIST or your pictures, some labels being wrong.
+
+python -m zoo.noisy_labels.train --noise 0.4
+python -m zoo.noisy_labels.train --data fashion_mnist --data-dir PATH --noise 0.4
+python -m zoo.noisy_labels.train --data folder --data-dir PATH  # suspects.png: labels to look at
+python -m zoo.noisy_labels.train --resume runs/noisy_labels-...
+"""
+
+import argparse
+import dataclasses
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Literal
+
+import keras
+import tensorflow as tf
+
+import kerasadv
+from kerasadv.data import DataError, EpochOrder
+from kerasadv.data.epoch_order import untuned
+from kerasadv.training import recipe as recipes
+from zoo.noisy_labels import data as datasets
+from zoo.noisy_labels.measure import Curves, report
+from zoo.noisy_labels.model import ResidualClassifier
+
+# A usual size; the learning rates here belong to it.
+BATCH_SIZE = 128
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """Everything that decides what a training ends with."""
+
+    data: Literal["digits", "fashion_mnist", "folder"] = recipes.field(
+        "digits", "what to learn from; digits are drawn and need no directory"
+    )
+    data_dir: str | None = recipes.field(
+        None, "directory with the files of the set or, for `folder`, with a folder per class"
+    )
+    noise: str = recipes.field(
+        "0", "share of labels to make wrong, 0.4, or its kind too: pair:0.4, small_margin:0.2, ..."
+    )
+    loss: Literal["bi_tempered", "crossentropy", "generalized_crossentropy"] = recipes.field(
+        "bi_tempered", "what to minimize; the other two are there to compare with"
+    )
+    t1: float = recipes.field(
+        0.8,
+        "below 1, a loss that is bounded: 0 to 1. Generalized cross-entropy is -log_t(p) with "
+        "t = t1, its q is 1 - t1; crossentropy does not use it",
+    )
+    t2: float = recipes.field(1.2, "above 1, a softmax with heavy tails; only bi_tempered uses it")
+    epochs: int = recipes.field(16, "times through the training images")
+    learning_rate: float = recipes.field(0.05, "highest rate; falls as a cosine")
+    activation: str = recipes.field("prelu", "prelu, elu, or any activation of Keras")
+    precision: Literal["float32", "mixed_bfloat16"] = recipes.field(
+        "float32", "mixed_bfloat16 is faster where the processor has it, and slower where not"
+    )
+    strategy: Literal["none", "mirrored"] = recipes.field("none", "mirrored: all local devices")
+    seed: int = recipes.field(0, "of the noise, the first weights and the order of the images")
+
+
+def train(recipe: Recipe, data: datasets.Data, run: Path) -> keras.Model:
+    """Train a classifier by a recipe and leave everything about it in a folder.
+
+    If the folder holds a checkpoint, training goes on from it and ends where it would have ended.
+    Images are not changed from epoch to epoch: wrong labels are to be learnable by heart, as that
+    is what a robust loss shall keep from happening.
+
+    Args:
+        recipe: What to do.
+        data: What to learn from.
+        run: The folder; gets `recipe.json`, `model.json`, `model.weights.h5`, `logs/`,
+            `checkpoint/`, `history.json`, `suspects.csv`, `suspects.png` and `result.json`.
+
+    Returns:
+        The trained model, uncompiled, in float32, which gives probabilities.
+
+    Raises:
+        kerasadv.training.loss_terms.NotANumber: If the loss becomes NaN or infinite.
+    """
+    arguments = {
+        "input_shape": data.images.shape[1:],
+        "num_classes": len(data.classes),
+        "activation": recipe.activation,
+        "temperature": recipe.t2 if recipe.loss == "bi_tempered" else 1.0,
+    }
+    started, processor = time.monotonic(), time.process_time()
+    order = EpochOrder(range(len(data.images)), BATCH_SIZE, recipe.seed)
+    keras.utils.set_random_seed(recipe.seed)
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(recipe.precision)
+    try:
+        strategy = kerasadv.training.strategy(recipe.strategy)
+        with strategy.scope():
+            # Generalized cross-entropy takes probabilities, the other losses logits.
+            given = 1.0 if recipe.loss == "generalized_crossentropy" else None
+            model = ResidualClassifier(**arguments | {"temperature": given})
+            model.compile(
+                optimizer=optimizer(recipe, order.steps_per_epoch),
+                loss=loss(recipe),
+                metrics=["accuracy"],
+            )
+            checkpoint = kerasadv.training.Checkpoint(run / "checkpoint")
+            done = checkpoint.restore(model)
+        # The first thing on disk, once everything that could be wrong has been built.
+        run.mkdir(parents=True, exist_ok=True)
+        if done == 0:
+            recipes.save(recipe, run / "recipe.json")
+        (run / "model.json").write_text(json.dumps(arguments, indent=2) + "\n")
+        model.fit(
+            order.batches(data.images, data.labels),
+            epochs=recipe.epochs,
+            initial_epoch=done,
+            validation_data=_validation(data, strategy.num_replicas_in_sync),
+            callbacks=[
+                order,
+                Curves(data, run / "history.json"),
+                kerasadv.training.TensorBoard(run / "logs"),
+                checkpoint,
+            ],
+            shuffle=False,
+            verbose=2,
+        )
+    finally:
+        keras.config.set_dtype_policy(policy)
+    # Published and evaluated without optimizer, in float32, whatever it was trained in.
+    trained = ResidualClassifier(**arguments)
+    trained.set_weights(model.get_weights())
+    trained.save_weights(run / "model.weights.h5")
+    result = report(trained, data, run)
+    if done == 0:  # Nobody knows how long the parts of an interrupted training took.
+        result["minutes"] = round((time.monotonic() - started) / 60, 1)
+        result["processor_minutes"] = round((time.process_time() - processor) / 60, 1)
+    (run / "result.json").write_text(json.dumps(result, indent=2) + "\n")
+    return trained
+
+
+def optimizer(recipe: Recipe, steps: int) -> keras.optimizers.Optimizer:
+    """Momentum of Nesterov's kind, the rate a cosine to zero; `steps` is those of an epoch."""
+    rate = keras.optimizers.schedules.CosineDecay(recipe.learning_rate, steps * recipe.epochs)
+    return keras.optimizers.SGD(rate, momentum=0.9, nesterov=True)
+
+
+def loss(recipe: Recipe) -> keras.losses.Loss:
+    """The loss that a recipe names."""
+    if recipe.loss == "bi_tempered":
+        return kerasadv.losses.SparseBiTempered(t1=recipe.t1, t2=recipe.t2)
+    if recipe.loss == "generalized_crossentropy":
+        return keras.losses.CategoricalGeneralizedCrossEntropy(q=1 - recipe.t1)
+    return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+
+
+def _validation(data: datasets.Data, replicas: int) -> tf.data.Dataset:
+    # Every device gets the same number of images, as none may go without.
+    repeat = 1 if len(data.validation_images) % replicas == 0 else replicas
+    return (
+        tf.data.Dataset.from_tensor_slices((data.validation_images, data.validation_labels))
+        .repeat(repeat)
+        .batch(512 * replicas)
+        .with_options(untuned())
+    )
+
+
+def check(recipe: Recipe, data: datasets.Data) -> None:
+    """Raise a `DataError` for a recipe that cannot work on this data, before anything is made."""
+    devices = kerasadv.training.strategy(recipe.strategy).num_replicas_in_sync
+    wrong = None
+    if recipe.epochs < 1:
+        wrong = f"--epochs: expected at least 1. Received: {recipe.epochs}"
+    elif not recipe.learning_rate > 0:
+        wrong = f"--learning-rate: expected a number above 0. Received: {recipe.learning_rate}"
+    elif not 0 <= recipe.t1 < 1 and recipe.loss == "generalized_crossentropy":
+        wrong = f"--t1: expected 0 to below 1 for {recipe.loss}. Received: {recipe.t1}"
+    elif len(data.images) < BATCH_SIZE:
+        wrong = f"--data: expected {BATCH_SIZE} images, a batch. Received: {len(data.images)}"
+    elif BATCH_SIZE % devices:
+        wrong = f"--strategy: {devices} devices cannot share batches of {BATCH_SIZE} images evenly"
+    if wrong:
+        raise DataError(wrong)
+
+
+def main(argv: list[str] | None = None) -> None:
+    """The command line: a recipe from options or from a run to resume, then `train`."""
+    parser = argparse.ArgumentParser(
+        "python -m zoo.noisy_labels.train",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    recipes.add_arguments(parser, Recipe)
+    parser.add_argument(
+        "--output", metavar="RUN", help="folder to make (default: runs/noisy_labels-...)"
+    )
+    parser.add_argument("--resume", metavar="RUN", help="go on with the training in this folder")
+    arguments = parser.parse_args(argv)
+    recipe = recipes.from_arguments(arguments, Recipe)
+    run = Path(arguments.resume or arguments.output or _new_run(arguments.data))
+    try:
+        if arguments.resume:
+            recipe = _resumed(recipe, arguments.output, run)
+        elif run.exists() and (not run.is_dir() or any(run.iterdir())):
+            raise DataError(f"{run}: is there already; go on with --resume {run}, or name another")
+        if (run / "result.json").exists():  # The last thing that a training leaves.
+            print(f"{run}: has finished already")
+        else:
+            data = datasets.load(recipe.data, recipe.data_dir, recipe.noise, recipe.seed)
+            check(recipe, data)
+            wrong = int((data.labels != data.true_labels).sum())
+            print(f"{len(data.labels)} images to train on, {wrong} of them with a wrong label")
+            train(recipe, data, run)
+    except (ValueError, OSError, kerasadv.training.NotANumber) as error:
+        # One line: what is wrong, and with what. Every argument and file is named in it.
+        sys.exit(f"error: {(str(error) or repr(error)).splitlines()[0]}")
+    except KeyboardInterrupt:
+        if (run / "recipe.json").exists():
+            print(f"\nstopped; to go on: python -m zoo.noisy_labels.train --resume {run}")
+        sys.exit(130)
+    result = json.loads((run / "result.json").read_text())
+    time_taken = f", after {result['minutes']} minutes" if "minutes" in result else ""
+    print(
+        f"\naccuracy {result['test_accuracy']:.3f} on the clean test images{time_taken}\n"
+        f"  suspects  {run / 'suspects.png'}: labels to look at; all in {run / 'suspects.csv'}\n"
+        f"  curves    {run / 'history.json'}\n"
+        f"  weights   {run / 'model.weights.h5'}\n"
+        f"  recipe    {run / 'recipe.json'}\n"
+        f"  logs      tensorboard --logdir {run / 'logs'}"
+    )
+
+
+def _resumed(options: Recipe, output: str | None, run: Path) -> Recipe:
+    """The recipe of a run; the data may have moved since, nothing else may change."""
+    if not (run / "recipe.json").exists():
+        raise DataError(f"{run}: holds no run to resume, which would have a recipe.json")
+    recipe = recipes.load(run / "recipe.json", Recipe)
+    moved = dataclasses.replace(recipe, data_dir=options.data_dir or recipe.data_dir)
+    if output or dataclasses.replace(options, data_dir=None) != Recipe():
+        raise DataError(
+            "--resume: goes on with the recipe of the run; give only --data-dir with it"
+        )
+    return moved
+
+
+def _new_run(data: str) -> Path:
+    return Path("runs") / f"noisy_labels-{data}-{time.strftime('%Y%m%d-%H%M%S')}"
+
+
+if __name__ == "__main__":
+    main()
