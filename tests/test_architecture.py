@@ -126,6 +126,7 @@ def test_no_tensorflow_on_another_backend():
     code = """
 import sys, keras, kerasadv, zoo
 zoo.UNet((32, 32, 1), filters=2, depth=2)
+zoo.ResidualClassifier(filters=2)
 kerasadv.training.LossTerms, kerasadv.training.Ramp, kerasadv.training.Checkpoint
 print('tensorflow' in sys.modules)
 """

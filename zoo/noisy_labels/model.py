@@ -101,10 +101,15 @@ def _convolution(x, filters, size, strides, name):
         kernel_initializer="he_normal",
         name=f"{name}_conv",
     )(x)
-    # Statistics over all replicas, so that two take the step that one would take. A momentum of
-    # 0.9, as few steps make an epoch: with Keras' 0.99, early epochs would be judged by statistics
-    # of weights long gone.
-    return layers.BatchNormalization(momentum=0.9, synchronized=True, name=f"{name}_norm")(x)
+    return layers.BatchNormalization(
+        # As few steps make an epoch: with Keras' 0.99, early epochs would be judged by statistics
+        # of weights long gone.
+        momentum=0.9,
+        # Over all replicas, so that two take the step that one would take; Keras has that for
+        # TensorFlow alone.
+        synchronized=keras.backend.backend() == "tensorflow",
+        name=f"{name}_norm",
+    )(x)
 
 
 def _activation(activation, name):
