@@ -1,7 +1,8 @@
 """Pure tensor functions on `keras.ops` that losses, layers and metrics share."""
 
 from kerasadv.ops.distance import distance_transform, signed_distance
+from kerasadv.ops.gram import gram_matrix
 from kerasadv.ops.masks import as_masks
 from kerasadv.ops.weights import per_sample
 
-__all__ = ["as_masks", "distance_transform", "per_sample", "signed_distance"]
+__all__ = ["as_masks", "distance_transform", "gram_matrix", "per_sample", "signed_distance"]
