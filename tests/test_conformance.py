@@ -35,6 +35,18 @@ class Segmentation:
     channels = 3
 
 
+class Pictures:
+    """Pictures for a loss that compares images; they are of whole numbers, but no labels."""
+
+    y_true = RNG.integers(0, 3, (4, 8, 8, 3))
+    y_pred = (3 * RNG.random((4, 8, 8, 3))).astype("float32")
+    perfect = y_true.astype("float32")
+    hopeless = 2 - perfect
+    channels = 3
+
+
+EXTRACTOR = kerasadv.features.vgg("vgg16", ["block1_conv1", "block2_conv1"], None, [0, 40])
+
 # Every constructor argument of a class, with a value that is not its default.
 LOSSES = {
     "Boundary": (
@@ -53,8 +65,25 @@ LOSSES = {
             "weights": {"dice": 0.5, "boundary": Ramp(0.25, 1.0, 7)},
         },
     ),
+    "Perceptual": (
+        Pictures,
+        {
+            "extractor": EXTRACTOR,
+            "content": {"block2_conv1": 0.5},
+            "style": {"block1_conv1": 3.0},
+            "paintings": {"block1_conv1": RNG.random((64, 64)).astype("float32")},
+        },
+    ),
+    "TotalVariation": (Pictures, {"beta": 1.5}),
 }
-REQUIRED = {"Compound": {"losses": {"dice": kerasadv.losses.GeneralizedDice()}}}
+REQUIRED = {
+    "Compound": {"losses": {"dice": kerasadv.losses.GeneralizedDice()}},
+    "Perceptual": {
+        "extractor": EXTRACTOR,
+        "content": {"block2_conv1": 1.0},
+        "style": {"block1_conv1": 1.0},
+    },
+}
 LAYERS = {
     "ELU": {"alpha": 0.5},
     "PReLU": {
@@ -67,6 +96,7 @@ LAYERS = {
 METRICS = {"Dice": (Segmentation, {"threshold": 0.25, "per_class": True})}
 
 loss_classes = pytest.mark.parametrize("name", LOSSES)
+label_losses = pytest.mark.parametrize("name", [n for n in LOSSES if LOSSES[n][0] is not Pictures])
 layer_classes = pytest.mark.parametrize("name", LAYERS)
 metric_classes = pytest.mark.parametrize("name", METRICS)
 
@@ -239,7 +269,7 @@ def test_nan_in_the_prediction_is_nan_in_the_loss(name):
     assert np.isnan(values[1]) and np.isfinite(values[[0, 2, 3]]).all()
 
 
-@loss_classes
+@label_losses
 @pytest.mark.parametrize("dtype", ["uint8", "int32", "int64", "float32"])
 def test_labels_may_be_any_number(name, dtype):
     case, _ = LOSSES[name]

@@ -5,8 +5,10 @@ import keras
 from kerasadv.losses.boundary import Boundary
 from kerasadv.losses.compound import Compound
 from kerasadv.losses.generalized_dice import GeneralizedDice
+from kerasadv.losses.perceptual import Perceptual
+from kerasadv.losses.total_variation import TotalVariation
 
-__all__ = ["Boundary", "Compound", "GeneralizedDice", "get"]
+__all__ = ["Boundary", "Compound", "GeneralizedDice", "Perceptual", "TotalVariation", "get"]
 
 
 def get(name, **kwargs):
