@@ -1,6 +1,8 @@
 """Keras layers, one per file."""
 
+from kerasadv.layers.conditional_instance_norm import ConditionalInstanceNormalization
 from kerasadv.layers.elu import ELU
 from kerasadv.layers.prelu import PReLU
+from kerasadv.layers.reflection_padding import ReflectionPadding2D
 
-__all__ = ["ELU", "PReLU"]
+__all__ = ["ConditionalInstanceNormalization", "ELU", "PReLU", "ReflectionPadding2D"]
