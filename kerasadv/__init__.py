@@ -2,11 +2,11 @@
 
 import importlib
 
-from kerasadv import layers, losses, metrics, ops, training
+from kerasadv import features, layers, losses, metrics, ops, training
 from kerasadv.training import schedules as _schedules  # noqa: F401  Saved losses may hold them.
 
 __version__ = "0.1.0"
-__all__ = ["data", "layers", "losses", "metrics", "ops", "training"]
+__all__ = ["data", "features", "layers", "losses", "metrics", "ops", "training"]
 
 
 def __getattr__(name):

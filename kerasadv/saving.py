@@ -1,6 +1,9 @@
-"""The one name under which Keras saves and finds this package's objects."""
+"""The one name under which Keras saves and finds this package's objects, and arrays as JSON."""
+
+import base64
 
 import keras
+from keras import ops
 
 
 def register(cls):
@@ -19,3 +22,21 @@ def register(cls):
     'kerasadv>PReLU'
     """
     return keras.saving.register_keras_serializable(package="kerasadv")(cls)
+
+
+def pack(tensor):
+    """A tensor as JSON, float32, a third of the size of its numbers in writing.
+
+    Example:
+    >>> from kerasadv.saving import pack, unpack
+    >>> unpack(pack([[1.0, 2.5]]))
+    [[1.0, 2.5]]
+    """
+    array = ops.convert_to_numpy(tensor).astype("<f4")
+    return {"shape": list(array.shape), "float32": base64.b64encode(array.tobytes()).decode()}
+
+
+def unpack(packed):
+    """The tensor that `pack` wrote, as nested lists."""
+    data = memoryview(base64.b64decode(packed["float32"]))
+    return data.cast("f", packed["shape"]).tolist()

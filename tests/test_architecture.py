@@ -12,12 +12,19 @@ ROOT = Path(__file__).resolve().parents[1]
 
 # Room -> the rooms and packages that it may import. A longer path is a room of its own.
 MAY_IMPORT = {
-    "kerasadv": {"kerasadv.layers", "kerasadv.losses", "kerasadv.metrics", "kerasadv.ops"},
+    "kerasadv": {
+        "kerasadv.features",
+        "kerasadv.layers",
+        "kerasadv.losses",
+        "kerasadv.metrics",
+        "kerasadv.ops",
+    },
     "kerasadv.saving": {"keras"},
     "kerasadv.ops": {"keras"},
     "kerasadv.losses": {"keras", "kerasadv.ops", "kerasadv.saving"},
     "kerasadv.layers": {"keras", "kerasadv.ops", "kerasadv.saving"},
     "kerasadv.metrics": {"keras", "kerasadv.ops", "kerasadv.saving"},
+    "kerasadv.features": {"keras", "kerasadv.ops", "kerasadv.saving"},
     "kerasadv.training": {
         "keras",
         "numpy",

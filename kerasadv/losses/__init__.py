@@ -7,7 +7,9 @@ from kerasadv.losses.binary_bi_tempered import BinaryBiTempered
 from kerasadv.losses.boundary import Boundary
 from kerasadv.losses.compound import Compound
 from kerasadv.losses.generalized_dice import GeneralizedDice
+from kerasadv.losses.perceptual import Perceptual
 from kerasadv.losses.sparse_bi_tempered import SparseBiTempered
+from kerasadv.losses.total_variation import TotalVariation
 
 __all__ = [
     "BiTempered",
@@ -15,7 +17,9 @@ __all__ = [
     "Boundary",
     "Compound",
     "GeneralizedDice",
+    "Perceptual",
     "SparseBiTempered",
+    "TotalVariation",
     "get",
 ]
 

@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from kerasadv.losses.per_sample import PerSample
+from kerasadv.losses.terms import Terms
 from kerasadv.saving import register
 
 
@@ -84,7 +85,7 @@ class Compound(PerSample):
             for term, weight in self.weights.items()
             if callable(weight)
         }
-        self._means = {term: keras.metrics.Mean(name=term) for term in losses}
+        self._terms = Terms(losses)
 
     def call(self, y_true, y_pred):
         total = 0.0
@@ -98,8 +99,7 @@ class Compound(PerSample):
                 )
             values = ops.cast(values, self.dtype)
             values = ops.mean(values, axis=tuple(range(1, len(values.shape))))
-            if keras.backend.backend() != "jax":  # There it would leak tracers, and be lost.
-                self._means[term].update_state(values)
+            self._terms.record(term, values)
             weight = self._moving.get(term, self.weights[term])
             total = total + ops.cast(weight, self.dtype) * values
         return total
@@ -118,16 +118,11 @@ class Compound(PerSample):
 
     def terms(self):
         """The mean of each term since `reset_terms`, as a dictionary of name to number."""
-        return {
-            term: float(ops.convert_to_numpy(mean.result()))
-            for term, mean in self._means.items()
-            if float(ops.convert_to_numpy(mean.count)) > 0
-        }
+        return self._terms.result()
 
     def reset_terms(self):
         """Forget the values that `terms` averages."""
-        for mean in self._means.values():
-            mean.reset_state()
+        self._terms.reset()
 
     def get_config(self):
         serialize = keras.saving.serialize_keras_object

@@ -1,6 +1,7 @@
 """Pure tensor functions on `keras.ops` that losses, layers and metrics share."""
 
 from kerasadv.ops.distance import distance_transform, signed_distance
+from kerasadv.ops.gram import gram_matrix
 from kerasadv.ops.masks import as_masks
 from kerasadv.ops.tempered import exp_t, log_t, tempered_sigmoid, tempered_softmax
 from kerasadv.ops.weights import per_sample
@@ -9,6 +10,7 @@ __all__ = [
     "as_masks",
     "distance_transform",
     "exp_t",
+    "gram_matrix",
     "log_t",
     "per_sample",
     "signed_distance",

@@ -1,4 +1,4 @@
-"""The terms of a `Compound` loss while it trains: shown, moved, and named when they fail."""
+"""The terms of a loss while it trains: shown, moved, and named when they fail."""
 
 import math
 
@@ -12,13 +12,14 @@ class NotANumber(ArithmeticError):
 
 
 class LossTerms(keras.callbacks.Callback):
-    """Shows each term of a `Compound` loss, moves its weights, stops when the loss is no number.
+    """Shows each term of a loss, moves the weights of a `Compound`, stops when it is no number.
 
-    Adds the mean of each term to the logs of each epoch under the term's name (`val_` before it
-    for validation, `_loss` behind it if a metric has that name), so that the progress bar,
-    `History` and every later callback show it. At the start of an epoch it moves the weights that
-    are functions of the epoch. As soon as the loss is NaN or infinite it ends training with an
-    error that names the term. With any other loss it only does the last.
+    Adds the mean of each term of a `Compound` or a `Perceptual` loss, and of one within the other,
+    to the logs of each epoch under the term's name (`val_` before it for validation, `_loss` behind
+    it if a metric has that name), so that the progress bar, `History` and every later callback show
+    it. At the start of an epoch it moves the weights that are functions of the epoch. As soon as
+    the loss is NaN or infinite it ends training with an error that names the term. With any other
+    loss it only does the last.
 
     Raises:
         NotANumber: If the loss becomes NaN or infinite.
@@ -57,12 +58,18 @@ class LossTerms(keras.callbacks.Callback):
         losses = keras.tree.flatten(getattr(self.model, "loss", None))
         return [loss for loss in losses if isinstance(loss, Compound)]
 
+    @property
+    def _with_terms(self) -> list:
+        losses = keras.tree.flatten(getattr(self.model, "loss", None))
+        within = [loss for compound in self._compounds for loss in compound.losses.values()]
+        return [loss for loss in (*within, *losses) if hasattr(loss, "terms")]
+
     def _take_terms(self) -> dict[str, float]:
         """The means of all terms so far, which start anew."""
         terms: dict[str, float] = {}
-        for compound in self._compounds:
-            terms |= compound.terms()
-            compound.reset_terms()
+        for loss in self._with_terms:
+            terms |= loss.terms()
+            loss.reset_terms()
         return terms
 
     def on_train_begin(self, logs=None):
@@ -76,7 +83,8 @@ class LossTerms(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch, logs=None):
         for compound in self._compounds:
             compound.set_epoch(epoch)
-            compound.reset_terms()
+        for loss in self._with_terms:
+            loss.reset_terms()
         self._training, self._validation = {}, {}
 
     def on_train_batch_end(self, batch, logs=None):

@@ -30,7 +30,7 @@ def corrupt(
     >>> import numpy as np
     >>> from zoo.noisy_labels.noise import corrupt
     >>> corrupt(np.zeros((4, 1)), np.array([0, 1, 2, 2]), 3, "pair:0.5", seed=0).tolist()
-    [1, 1, 2, 0]
+    [0, 1, 0, 0]
     """
     kind, rate = parse(noise)
     if kind == "symmetric":
