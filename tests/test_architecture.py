@@ -36,10 +36,11 @@ MAY_IMPORT = {
         "kerasadv.saving",
     },
     "kerasadv.data": {"keras", "numpy", "PIL", "tensorflow", "kerasadv.ops"},
+    "kerasadv.data.archives": {"PIL", "tensorflow_datasets", "kerasadv.data"},
     "zoo": {"kerasadv"},
     "zoo.unet": {"keras", "numpy", "PIL", "kerasadv", "zoo"},
     "zoo.unet.model": {"keras", "kerasadv.layers", "kerasadv.saving"},
-    "zoo.unet.data": {"numpy", "PIL", "tensorflow", "tensorflow_datasets", "kerasadv", "zoo"},
+    "zoo.unet.data": {"numpy", "PIL", "tensorflow", "kerasadv", "zoo"},
 }
 
 

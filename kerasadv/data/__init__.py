@@ -7,11 +7,13 @@ from kerasadv.data.batches import (
     middle,
     standardize,
 )
+from kerasadv.data.epoch_order import EpochOrder
 from kerasadv.data.files import DataError, read_folder, read_image, read_mask, split_by_name
 from kerasadv.data.overlay import Overlays, overlay, side_by_side
 
 __all__ = [
     "DataError",
+    "EpochOrder",
     "Example",
     "Overlays",
     "TrainingCrops",

@@ -116,8 +116,8 @@ def read_folder(directory: str | os.PathLike, channels: int = 3) -> tuple[list[E
         classes = [line.strip() for line in classes if line.strip()]
         if not 2 <= len(classes) <= 256:
             raise DataError(f"{root / 'classes.txt'}: expected 2 to 256 classes, one a line")
-    masks = {path.stem: path for path in _pictures(root / "masks")}
-    images = _pictures(root / "images")
+    masks = {path.stem: path for path in pictures(root / "masks")}
+    images = pictures(root / "images")
     for stem in sorted(set(masks) - {path.stem for path in images}):
         raise DataError(f"{masks[stem]}: there is no image of this name in {root / 'images'}")
     examples = []
@@ -168,7 +168,8 @@ def split_by_name(names: Iterable[str], fraction: float = 0.1) -> set[str]:
     return held_back
 
 
-def _pictures(directory: Path) -> list[Path]:
+def pictures(directory: Path) -> list[Path]:
+    """Paths of the pictures in a directory, sorted; a `DataError` if there are none."""
     found = sorted(p for p in directory.iterdir() if p.suffix.lower() in _SUFFIXES)
     if not found:
         raise DataError(f"{directory}: holds no pictures ({', '.join(_SUFFIXES)})")

@@ -1,0 +1,101 @@
+"""The order of the examples in each epoch, the same one whenever training is resumed."""
+
+from collections.abc import Sequence
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+
+class EpochOrder(keras.callbacks.Callback):
+    """Shuffles examples anew for each epoch; the callback that learns which epoch is under way.
+
+    The order is a function of `seed` and epoch, so a training that is resumed with `initial_epoch`
+    sees the examples in the order in which it would have seen them.
+
+    Args:
+        turns: Whole numbers to shuffle: `range(number)` for each example once in an epoch; a number
+            that occurs twice has two turns.
+        batch_size: Number of examples in a batch; what does not fill a batch is left out, other
+            examples in each epoch.
+        seed: A whole number.
+
+    Raises:
+        ValueError: If an epoch has fewer examples than a batch takes.
+
+    Example:
+    >>> from kerasadv.data import EpochOrder
+    >>> order = EpochOrder(range(5), batch_size=2)
+    >>> order.steps_per_epoch
+    2
+    >>> order.on_epoch_begin(3)  # called by `fit`
+    >>> [int(key) for key, turn in order.pairs()]
+    [15, 16, 17, 18]
+    """
+
+    def __init__(self, turns: Sequence[int], batch_size: int, seed: int = 0):
+        super().__init__()
+        if not 1 <= batch_size <= len(turns):
+            raise ValueError(
+                f"`batch_size`: expected 1 to {len(turns)}, the number of examples in an epoch. "
+                f"Received: batch_size={batch_size}"
+            )
+        self.batch_size = batch_size
+        self.steps_per_epoch = len(turns) // batch_size  # Whole batches.
+        self._turns = tf.constant(turns, tf.int64)
+        self._seed = tf.constant(seed, tf.int64)
+        self._epoch = tf.Variable(0, dtype=tf.int64, trainable=False)
+
+    def on_epoch_begin(self, epoch, logs=None):
+        # Keras asks the data set for a new iterator after this, so the next one reads it.
+        self._epoch.assign(epoch)
+
+    def pairs(self) -> tf.data.Dataset:
+        """One epoch, the one that is under way when this is iterated.
+
+        Returns:
+            Pairs of numbers: a key, which no other example of this or another epoch has, to draw
+            random numbers with; and one of `turns`.
+        """
+        return tf.data.Dataset.range(1).flat_map(self._shuffled)
+
+    def batches(self, *arrays: np.ndarray) -> tf.data.Dataset:
+        """One epoch's batches, those of the epoch that is under way when they are iterated.
+
+        Args:
+            *arrays: Arrays with an example in each row; `turns` counts the rows. They are kept in
+                memory.
+
+        Returns:
+            The same rows of each array, `(batch, ...)` each.
+        """
+        tensors = [tf.constant(array) for array in arrays]
+        return (
+            self.pairs()
+            .batch(self.batch_size, drop_remainder=True)
+            # Whole batches at once: for small examples, a step per example would be the slowest.
+            .map(lambda _, rows: tuple(tf.gather(tensor, rows) for tensor in tensors))
+            .apply(tf.data.experimental.assert_cardinality(self.steps_per_epoch))
+            .prefetch(1)
+            .with_options(untuned())
+        )
+
+    def _shuffled(self, _):
+        epoch, count = self._epoch.read_value(), len(self._turns)
+        order = tf.random.experimental.stateless_shuffle(
+            self._turns, seed=tf.stack([self._seed, epoch])
+        )
+        keys = epoch * count + tf.range(count, dtype=tf.int64)
+        used = self.steps_per_epoch * self.batch_size
+        return tf.data.Dataset.from_tensor_slices((keys[:used], order[:used]))
+
+
+def untuned() -> tf.data.Options:
+    """Options of a data set that is not tuned while it runs.
+
+    The thread that tunes sleeps twice as long each time, and the end of an epoch may have to wait
+    until it wakes: with TensorFlow 2.21 on two cores, 4 seconds after an epoch of 5 were seen.
+    """
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return options
