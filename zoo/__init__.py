@@ -1,6 +1,7 @@
 """Models that prove the losses, layers and training steps of `kerasadv`."""
 
 import kerasadv  # noqa: F401  Registers the layers that saved models are made of.
+from zoo.style_transfer.model import StyleTransfer
 from zoo.unet.model import UNet
 
-__all__ = ["UNet"]
+__all__ = ["StyleTransfer", "UNet"]

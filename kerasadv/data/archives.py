@@ -84,7 +84,7 @@ def prepared(
         name: Name of the set.
         archive: The file.
         read: Function of its path that yields examples: dictionaries with `"name"`, no two alike,
-            and images, uint8, `(height, width, channels)`.
+            and images: uint8, `(height, width, channels)`, or a JPEG or PNG file opened to read.
         images: For each image of an example the number of its channels.
         source: What an error calls what it expected in the archive.
         citation: Where the set comes from.
