@@ -146,16 +146,16 @@ def main(argv: list[str] | None = None) -> None:
         try:
             image = check_size(read_image(photo, background="white"), str(photo))
             if everything:
-                image = _reduced(image, SHEET)
+                image = reduced(image, SHEET)
                 rows.append([image, *(painter(image, shares) for shares in mixes)])
             else:
-                _save(painter(image, mixes[0]), target)
+                save(painter(image, mixes[0]), target)
         except (DataError, OSError) as error:  # The other photos are still worth painting.
             print(f"\nerror: {error}", file=sys.stderr)
             failed = True
         bar.update(done)
     if rows:
-        _save(sheet(rows, ["photo", *styles]), targets[0])
+        save(sheet(rows, ["photo", *styles]), targets[0])
     for target in sorted(set(targets)):
         if target.exists():
             print(target)
@@ -186,14 +186,15 @@ def _targets(photos: list[Path], style: str, output: str | None) -> list[Path]:
     return targets
 
 
-def _reduced(image: np.ndarray, long: int) -> np.ndarray:
+def reduced(image: np.ndarray, long: int) -> np.ndarray:
     """An image made smaller where its longer side has more than `long` pixels."""
     picture = Image.fromarray(image)
     picture.thumbnail((long, long), Image.Resampling.LANCZOS)
     return np.asarray(picture)
 
 
-def _save(image: np.ndarray, target: Path) -> None:
+def save(image: np.ndarray, target: Path) -> None:
+    """Write a picture."""
     Image.fromarray(image).save(target, quality=92)
 
 
