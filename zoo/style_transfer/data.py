@@ -51,8 +51,8 @@ def load_photos(name: str, data_dir: str | None) -> Photos:
     for photo, image in photos.items():
         check_size(image, photo)
     held_back = split_by_name(photos, 0.02)
-    if len(held_back) == len(photos):
-        raise DataError(f"{data_dir}: holds {len(photos)} photos; it takes two, one to hold back")
+    if len(photos) < 2 or len(held_back) == len(photos):
+        raise DataError(f"{data_dir}: holds {len(photos)} photos; it takes more, to hold one back")
     return Photos(
         {photo: image for photo, image in photos.items() if photo not in held_back},
         {photo: image for photo, image in photos.items() if photo in held_back},

@@ -5,21 +5,26 @@ import numpy as np
 from keras import ops
 
 from kerasadv.layers import ConditionalInstanceNormalization
+from kerasadv.saving import register
 from zoo.style_transfer.model import transform
 
 # A megapixel painted at once takes about a gigabyte of memory.
 WHOLE = 1024
 TILE = 640
-PATCH = 256
+# The sample that tells the statistics of a large photo: so many squares each way, of such a size.
+SQUARES = 4
+SQUARE = 256
+EPSILON = 1e-5  # That of ConditionalInstanceNormalization.
 
 
 class Painter:
     """Paints photos of any size with a trained network, in bounded memory.
 
-    Instance normalization looks at the whole photo. For a large one its statistics are taken from
-    a mosaic: squares from all over the photo, a megapixel in all. With these known, scale and shift
-    go into the convolutions, and what is left of the network looks only so far: parts of the photo,
-    painted apart with as much around them, are what they would be in the whole.
+    Instance normalization looks at the whole photo. For a large one its statistics are those of a
+    sample: squares from all over the photo, a megapixel in all, normalized as if they were one.
+    With these known, scale and shift go into the convolutions, and what is left of the network
+    looks only so far: parts of the photo, painted apart with as much around them, are what they
+    would be in the whole.
 
     Args:
         model: A `zoo.StyleTransfer`.
@@ -27,15 +32,23 @@ class Painter:
 
     def __init__(self, model: keras.Model):
         self.model = model
-        self._norms = [
-            layer for layer in model.layers if isinstance(layer, ConditionalInstanceNormalization)
-        ]
-        residual_blocks = sum(isinstance(layer, keras.layers.Add) for layer in model.layers)
-        self._statistics = keras.Model(
-            model.inputs, [ops.moments(norm.input[0], axes=(1, 2)) for norm in self._norms]
-        )
-        inputs = keras.Input((None, None, 3))
         filters = model.get_layer("enter_conv").filters
+        residual_blocks = sum(isinstance(layer, keras.layers.Add) for layer in model.layers)
+        self._names = [
+            layer.name.removesuffix("_norm")
+            for layer in model.layers
+            if isinstance(layer, ConditionalInstanceNormalization)
+        ]
+
+        def normalize(x, name):
+            return JointNormalization(name=f"{name}_norm")(x)
+
+        inputs = keras.Input((None, None, 3))
+        self._joint = keras.Model(inputs, transform(inputs, filters, residual_blocks, normalize))
+        norms = [self._joint.get_layer(f"{name}_norm") for name in self._names]
+        self._moments = keras.Model(
+            inputs, [ops.moments(norm.input, axes=(0, 1, 2)) for norm in norms]
+        )
         self._fixed = keras.Model(inputs, transform(inputs, filters, residual_blocks))
         self._margin = -(-_radius(residual_blocks) // 4) * 4
 
@@ -51,21 +64,26 @@ class Painter:
         """
         if max(image.shape) <= WHOLE:
             return _paint(self.model, image, shares)
-        self.fix(mosaic(image), shares)
+        self.fix(sample(image), shares)
         return self.in_tiles(image)
 
-    def fix(self, sample: np.ndarray, shares: np.ndarray) -> None:
-        """Choose the styles, and the image with the statistics, for `in_tiles`."""
-        moments = self._statistics.predict_on_batch(
-            [sample[None].astype("float32"), shares[None].astype("float32")]
-        )
-        for norm, (mean, variance) in zip(self._norms, moments):
-            name = f"{norm.name.removesuffix('_norm')}_conv"
-            (kernel,) = self.model.get_layer(name).get_weights()
-            gamma, beta = (shares @ np.asarray(x) for x in norm.get_weights())
-            scale = gamma / np.sqrt(variance[0] + norm.epsilon)
-            self._fixed.get_layer(name).set_weights([kernel * scale, beta - mean[0] * scale])
+    def fix(self, images: np.ndarray, shares: np.ndarray) -> None:
+        """Choose the styles, and the images whose statistics as one count, for `in_tiles`."""
         last = self.model.get_layer("leave_conv").get_weights()
+        gammas, betas = {}, {}
+        for name in self._names:
+            weights = self.model.get_layer(f"{name}_norm").get_weights()
+            gammas[name], betas[name] = (shares @ x for x in weights)
+            self._joint.get_layer(f"{name}_norm").set_weights([gammas[name], betas[name]])
+            kernel = self.model.get_layer(f"{name}_conv").get_weights()
+            self._joint.get_layer(f"{name}_conv").set_weights(kernel)
+        moments = self._moments.predict_on_batch(images.astype("float32"))
+        for name, (mean, variance) in zip(self._names, moments):
+            (kernel,) = self.model.get_layer(f"{name}_conv").get_weights()
+            scale = gammas[name] / np.sqrt(variance + EPSILON)
+            self._fixed.get_layer(f"{name}_conv").set_weights(
+                [kernel * scale, betas[name] - mean * scale]
+            )
         self._fixed.get_layer("leave_conv").set_weights(last)
 
     def in_tiles(self, image: np.ndarray, tile: int = TILE) -> np.ndarray:
@@ -88,17 +106,16 @@ class Painter:
         return painted
 
 
-def mosaic(image: np.ndarray) -> np.ndarray:
-    """Squares spread evenly over a large image, side by side; a small one as it is."""
+def sample(image: np.ndarray) -> np.ndarray:
+    """Squares spread evenly over a large image, `(number, height, width, 3)`."""
     rows, columns = (_spread(length) for length in image.shape[:2])
-    return image[rows][:, columns]
+    return np.stack([image[row][:, column] for row in rows for column in columns])
 
 
 def _spread(length):
-    if length <= WHOLE:
-        return np.arange(length)
-    starts = np.linspace(0, length - PATCH, WHOLE // PATCH).astype(int)
-    return (starts[:, None] + np.arange(PATCH)).ravel()
+    size = min(SQUARE, length)
+    starts = np.linspace(0, length - size, SQUARES if length > size else 1).astype(int)
+    return [slice(start, start + size) for start in starts]
 
 
 def _windows(length, tile, margin):
@@ -129,3 +146,30 @@ def _paint(model, image, shares=None):
     if shares is not None:
         inputs = [inputs, shares[None].astype("float32")]
     return np.asarray(model.predict_on_batch(inputs))[0].round().astype("uint8")
+
+
+@register
+class JointNormalization(keras.layers.Layer):
+    """Instance normalization that takes all images of a batch for one.
+
+    Args:
+        **kwargs: `name` and `dtype`, as for every Keras layer.
+
+    Input shape:
+        `(batch, height, width, channels)`.
+
+    Output shape:
+        That of the input.
+    """
+
+    def build(self, input_shape):
+        self.gamma = self.add_weight(name="gamma", shape=input_shape[-1:], initializer="ones")
+        self.beta = self.add_weight(name="beta", shape=input_shape[-1:], initializer="zeros")
+        self.built = True
+
+    def call(self, inputs):
+        mean, variance = ops.moments(inputs, axes=(0, 1, 2))
+        return (inputs - mean) * (self.gamma * ops.rsqrt(variance + EPSILON)) + self.beta
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
