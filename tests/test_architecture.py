@@ -36,15 +36,19 @@ MAY_IMPORT = {
         "kerasadv.saving",
     },
     "kerasadv.data": {"keras", "numpy", "PIL", "tensorflow", "kerasadv.ops"},
+    "kerasadv.data.archives": {"PIL", "tensorflow_datasets", "kerasadv.data"},
     "zoo": {"kerasadv"},
     "zoo.noisy_labels": {"keras", "numpy", "PIL", "kerasadv", "zoo"},
     "zoo.noisy_labels.model": {"keras", "kerasadv.layers"},
     "zoo.noisy_labels.noise": {"numpy"},
     "zoo.noisy_labels.data": {"numpy", "PIL", "tensorflow_datasets", "kerasadv", "zoo"},
     "zoo.noisy_labels.train": {"keras", "tensorflow", "kerasadv", "zoo"},
+    "zoo.style_transfer": {"keras", "numpy", "PIL", "kerasadv", "zoo"},
+    "zoo.style_transfer.data": {"keras", "numpy", "PIL", "tensorflow", "kerasadv", "zoo"},
+    "zoo.style_transfer.model": {"keras", "kerasadv.layers", "kerasadv.saving"},
     "zoo.unet": {"keras", "numpy", "PIL", "kerasadv", "zoo"},
     "zoo.unet.model": {"keras", "kerasadv.layers", "kerasadv.saving"},
-    "zoo.unet.data": {"numpy", "PIL", "tensorflow", "tensorflow_datasets", "kerasadv", "zoo"},
+    "zoo.unet.data": {"numpy", "PIL", "tensorflow", "kerasadv", "zoo"},
 }
 
 

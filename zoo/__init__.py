@@ -2,6 +2,7 @@
 
 import kerasadv  # noqa: F401  Registers the layers that saved models are made of.
 from zoo.noisy_labels.model import ResidualClassifier
+from zoo.style_transfer.model import StyleTransfer
 from zoo.unet.model import UNet
 
-__all__ = ["ResidualClassifier", "UNet"]
+__all__ = ["ResidualClassifier", "StyleTransfer", "UNet"]

@@ -19,7 +19,10 @@ class DataError(ValueError):
 
 
 def read_image(
-    source: str | os.PathLike | bytes, channels: int = 3, name: str | None = None
+    source: str | os.PathLike | bytes,
+    channels: int = 3,
+    name: str | None = None,
+    background: str | None = None,
 ) -> np.ndarray:
     """Read a picture of any common format: grey, RGB, RGBA, palette, 16 bit, rotated by EXIF.
 
@@ -27,6 +30,7 @@ def read_image(
         source: A path, or the bytes of a file.
         channels: 1 for grey, 3 for RGB.
         name: What an error calls the picture. Defaults to its path.
+        background: A colour to see through transparent parts. By default nothing is transparent.
 
     Returns:
         The picture, uint8, `(height, width, channels)`.
@@ -35,6 +39,9 @@ def read_image(
         DataError: If it cannot be read.
     """
     picture = ImageOps.exif_transpose(open_picture(source, name))
+    if background is not None and picture.has_transparency_data:
+        below = Image.new("RGBA", picture.size, background)
+        picture = Image.alpha_composite(below, picture.convert("RGBA"))
     if picture.mode in ("I", "I;16", "I;16B", "I;16L", "F"):
         values = np.asarray(picture).astype("float64")
         if picture.mode != "F" and values.max(initial=0) > 255:

@@ -13,7 +13,7 @@ def bi_tempered(y_true, y_pred, t1, t2, label_smoothing=0.0, axis=-1):
     """The Bregman divergence of `log_t1` between labels and the tempered softmax of the logits.
 
     Arguments are those of `BiTempered`; one value per label, `(batch, ...)` without the axis of
-    the classes.
+    the classes. Labels get no gradient.
 
     Example:
     >>> import numpy as np
@@ -25,10 +25,10 @@ def bi_tempered(y_true, y_pred, t1, t2, label_smoothing=0.0, axis=-1):
     y_pred = ops.convert_to_tensor(y_pred)
     labels = _labels(y_true, y_pred, label_smoothing, axis)
 
+    # Labels are an argument, as JAX does not differentiate around what a function closes over.
     @ops.custom_gradient
-    def loss(logits):
+    def loss(logits, y):
         p = Tempered(logits, t2, axis)
-        y = ops.cast(labels, logits.dtype)
         # At t1 = 1 the logarithm may be infinite, and counts only where there is a label.
         log = p.log(t1) if t1 < 1 else ops.where(y == 0, 0, p.log(t1))
         value = p.total(2 - t1) / (2 - t1) - ops.sum(y * (log + 1 / (2 - t1)), axis, keepdims=True)
@@ -37,11 +37,11 @@ def bi_tempered(y_true, y_pred, t1, t2, label_smoothing=0.0, axis=-1):
             upstream = ops.expand_dims(args[0] if upstream is None else upstream, axis)
             lead = ops.sum(ops.where(p.first, 1 - y, -p.others.power(1)), axis, keepdims=True)
             pull = ops.where(p.first, 0, y) * p.others.power(t2 - t1)
-            return upstream * slope_by_logits(p, t1, pull, lead)
+            return upstream * slope_by_logits(p, t1, pull, lead), ops.zeros_like(y)
 
         return ops.maximum(ops.squeeze(value, axis) + _soft_part(y, t1, axis), 0), grad
 
-    return in_float32(loss, y_pred)
+    return in_float32(lambda logits: loss(logits, ops.cast(labels, logits.dtype)), y_pred)
 
 
 @register

@@ -23,14 +23,15 @@ def sparse_bi_tempered(y_true, y_pred, t1, t2):
     0.25
     """
     y_pred = ops.convert_to_tensor(y_pred)
-    labels = _integers(y_true, y_pred)
+    labels = ops.cast(_integers(y_true, y_pred), "float32")  # Whole numbers have no gradient.
     classes = ops.shape(y_pred)[-1]
 
     @ops.custom_gradient
-    def loss(logits):
+    def loss(logits, labels):
         p = Tempered(logits, t2)
-        known = ops.logical_and(labels >= 0, labels < classes)
-        index = ops.expand_dims(ops.where(known, labels, 0), -1)
+        whole = ops.cast(labels, "int32")
+        known = ops.logical_and(whole >= 0, whole < classes)
+        index = ops.expand_dims(ops.where(known, whole, 0), -1)
         chosen_logits = ops.take_along_axis(logits, index, axis=-1)
         chosen = p.of(chosen_logits)
         value = (p.total(2 - t1) - 1) / (2 - t1) - chosen.log(t1)
@@ -41,12 +42,13 @@ def sparse_bi_tempered(y_true, y_pred, t1, t2):
             pull = ops.where(first, 0, chosen.power(t2 - t1))
             labelled = index == ops.arange(classes, dtype=index.dtype)
             lead = ops.cast(ops.logical_not(first), logits.dtype) - p.others.sum(1)
-            return upstream * slope_by_logits(p, t1, ops.where(labelled, pull, 0), lead)
+            slope = slope_by_logits(p, t1, ops.where(labelled, pull, 0), lead)
+            return upstream * slope, ops.zeros_like(labels)
 
         value = ops.maximum(ops.squeeze(value, -1), 0)
         return ops.where(known, value, float("nan")), grad
 
-    return in_float32(loss, y_pred)
+    return in_float32(lambda logits: loss(logits, labels), y_pred)
 
 
 @register

@@ -25,7 +25,8 @@ class TensorBoard(keras.callbacks.Callback):
             `validation`. Look at it with `tensorboard --logdir`.
         pictures: Function of the model that returns pictures to show after each epoch, uint8
             `(number, height, width, 1 or 3)` or a dictionary of name to such an array, for
-            instance `kerasadv.data.Overlays(images, masks)`.
+            instance `kerasadv.data.Overlays(images, masks)`. In a dictionary it may also return
+            numbers, for curves.
         update_freq: The learning rate is written every `update_freq` steps.
 
     Raises:
@@ -105,7 +106,10 @@ class TensorBoard(keras.callbacks.Callback):
             with self._writer("validation").as_default(self._step()):
                 for name, images in shown.items():
                     images = np.asarray(images)
-                    tf.summary.image(name, images, max_outputs=len(images))
+                    if images.ndim == 0:
+                        tf.summary.scalar(name, float(images))
+                    else:
+                        tf.summary.image(name, images, max_outputs=len(images))
         for writer in self._writers.values():
             writer.flush()
 

@@ -32,6 +32,16 @@ def test_reads_grey_rgba_palette_and_16_bit(tmp_path):
     np.testing.assert_array_equal(read_image(path, channels=1)[..., 0], GREY)
 
 
+def test_a_background_shows_through_transparent_parts(tmp_path):
+    path = tmp_path / "picture.png"
+    Image.fromarray(np.dstack([RGB, GREY])).save(path)
+    share = GREY[..., None] / 255.0
+    got = read_image(path, background="white").astype("float64")
+    np.testing.assert_allclose(got, share * RGB + (1 - share) * 255, atol=1)
+    Image.fromarray(RGB).save(path)
+    np.testing.assert_array_equal(read_image(path, background="white"), RGB)
+
+
 def test_turns_by_exif(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6  # Orientation: turn a quarter clockwise to show.

@@ -13,7 +13,11 @@ mpf = mpmath.mpf
 RNG = np.random.default_rng(0)
 TEMPERATURES = [0.2, 0.5, 0.8, 0.95, 1 - 1e-6, 1.0, 1 + 1e-6, 1.05, 1.2, 1.37, 1.5, 2.0, 3.0, 4.0]
 CLASSES = [2, 3, 10, 100, 1000, 20_000]
-if keras.backend.backend() == "jax":  # Outside of `jit` it compiles the loop anew for each call.
+if keras.backend.backend() == "jax":
+    import jax
+
+    # Outside of `jit` it compiles its loop anew for each call.
+    tempered_softmax = jax.jit(tempered_softmax, static_argnames=("t", "axis"))
     TEMPERATURES, CLASSES = [0.5, 1 - 1e-6, 1.2], [2, 1000]
 
 

@@ -1,8 +1,5 @@
 """The images a U-Net learns from: drawn ones, three public sets, or a folder of your own."""
 
-import hashlib
-import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -10,7 +7,8 @@ from typing import NamedTuple
 import numpy as np
 
 from kerasadv.data import DataError, Example, read_folder, read_image, read_mask, split_by_name
-from kerasadv.data.files import check_size, open_picture
+from kerasadv.data.archives import Archive, find_archive, prepared
+from kerasadv.data.files import check_size
 from zoo.unet.cells import draw_cells
 
 
@@ -134,29 +132,7 @@ _SETS = (
 SETS = {dataset.name: dataset for dataset in _SETS}
 
 
-class _Archive(zipfile.ZipFile):
-    """A zip archive whose faults are named in one line."""
-
-    def __init__(self, path: Path):
-        try:
-            super().__init__(path)
-        except (OSError, zipfile.BadZipFile) as error:
-            raise DataError(f"{path}: cannot be read as a zip archive ({error})") from None
-        self.path = path
-
-    def files(self, start: str, part: str = "") -> list[str]:
-        names = (n for n in self.namelist() if n.startswith(start) and part in n)
-        return sorted(n for n in names if not n.endswith("/"))
-
-    def read(self, name, pwd=None) -> bytes:
-        try:
-            return super().read(name, pwd)
-        except (KeyError, OSError, zipfile.BadZipFile, zlib.error) as error:
-            raise DataError(f"{self.path}: {name} cannot be read ({error})") from None
-
-    def picture(self, name: str):
-        return open_picture(self.read(name), f"{self.path}: {name}")
-
+class _Archive(Archive):
     def example(self, name, image_name, mask_name, mask, channels=3) -> Example:
         image = read_image(self.read(image_name), channels, f"{self.path}: {image_name}")
         check_size(image, mask, f"{self.path}: {mask_name}")
@@ -165,59 +141,12 @@ class _Archive(zipfile.ZipFile):
 
 def _prepared(dataset: Set, data_dir: str) -> list[Example]:
     """Examples of a set, prepared by tensorflow-datasets once per archive."""
-    root = Path(data_dir)
-    if not root.is_dir():
-        raise DataError(f"{root}: there is no such directory; name the one with {dataset.source}")
-    found = [path for name in dataset.archives for path in sorted(root.rglob(name))]
-    if not found:
-        names = " or ".join(dataset.archives)
-        raise DataError(f"{root}: holds no {names}; put {dataset.source} there")
-    builder = _builder(dataset, found[0])
-    try:
-        builder.download_and_prepare()
-    except AssertionError:  # What tensorflow-datasets says of no examples, or two of one name.
-        raise DataError(
-            f"{found[0]}: expected {dataset.source}, with images of different names"
-        ) from None
-    return [
-        Example(e["name"].decode(), e["image"], e["mask"][..., 0])
-        for e in builder.as_dataset(split="examples", shuffle_files=False).as_numpy_iterator()
-    ]
+    path = find_archive(data_dir, list(dataset.archives), dataset.source)
 
+    def read(path: Path):
+        for e in dataset.archives[path.name](path):
+            yield {"name": e.name, "image": e.image, "mask": e.mask[..., None]}
 
-def _builder(dataset: Set, archive: Path):
-    """A tensorflow-datasets builder that reads one archive.
-
-    Prepared files lie where tensorflow-datasets keeps its own (`TFDS_DATA_DIR`), in a folder named
-    by the archive's contents, so that another archive is never taken for this one.
-    """
-    import tensorflow_datasets as tfds  # Takes seconds to import, and only these sets need it.
-
-    read = dataset.archives[archive.name]
-
-    class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):  # type: ignore[call-arg]
-        name = dataset.name
-        VERSION = tfds.core.Version("1.0.0")
-
-        def _info(self):
-            return tfds.core.DatasetInfo(
-                builder=self,
-                features=tfds.features.FeaturesDict(
-                    {
-                        "name": tfds.features.Text(),
-                        "image": tfds.features.Image(shape=(None, None, dataset.channels)),
-                        "mask": tfds.features.Image(shape=(None, None, 1)),
-                    }
-                ),
-                citation=dataset.citation,
-            )
-
-        def _split_generators(self, dl_manager):
-            return {"examples": self._generate_examples()}
-
-        def _generate_examples(self):
-            for e in read(archive):
-                yield e.name, {"name": e.name, "image": e.image, "mask": e.mask[..., None]}
-
-    digest = hashlib.sha256(archive.read_bytes()).hexdigest()[:16]
-    return Builder(data_dir=Path(tfds.core.constants.DATA_DIR) / "kerasadv" / digest)
+    images = {"image": dataset.channels, "mask": 1}
+    examples = prepared(dataset.name, path, read, images, dataset.source, dataset.citation)
+    return [Example(e["name"], e["image"], e["mask"][..., 0]) for e in examples]

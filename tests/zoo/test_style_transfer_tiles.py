@@ -1,0 +1,112 @@
+"""Large photos: parts that fit together, statistics that fit the whole, bounded memory."""
+
+import keras
+import numpy as np
+import pytest
+
+import zoo
+from zoo.style_transfer import tiles
+from zoo.style_transfer.tiles import Painter, sample
+
+RNG = np.random.default_rng(0)
+
+
+def texture(height, width):
+    """A picture whose values wander, unlike noise, so that its parts differ."""
+    y, x = np.mgrid[:height, :width]
+    waves = [np.sin(x / (5 + 7 * c) + y / (31 - 8 * c) + c) for c in range(3)]
+    light = 0.6 + 0.4 * np.sin(x / 97)[..., None]
+    noise = RNG.normal(0, 20, (height, width, 3))
+    return (127 + 100 * np.stack(waves, -1) * light + noise).clip(0, 255).astype("uint8")
+
+
+@pytest.fixture(scope="module")
+def painter():
+    keras.utils.set_random_seed(0)
+    model = zoo.StyleTransfer(num_styles=2, filters=4, residual_blocks=1)
+    for variable in model.variables:
+        if variable.path.split("/")[-1] in ("gamma", "beta"):
+            variable.assign(RNG.normal(1, 0.5, variable.shape))
+    return Painter(model)
+
+
+SHARES = np.array([0.3, 0.7], "float32")
+
+
+def test_with_the_statistics_of_the_image_itself_convolutions_are_enough(painter):
+    image = texture(70, 61)
+    painter.fix(image[None], SHARES)
+    whole = painter.in_tiles(image, 128)
+    expected = painter.model([image[None].astype("float32"), SHARES[None]])[0]
+    assert np.abs(whole - np.array(expected)).max() <= 0.51  # rounded
+
+
+@pytest.mark.parametrize("size", [(150, 141), (131, 96), (96, 203), (97, 98)])
+def test_parts_are_what_they_are_in_the_whole(painter, size):
+    image = texture(*size)
+    painter.fix(image[None], SHARES)
+    whole = painter.in_tiles(image, 256).astype(int)
+    assert np.abs(painter.in_tiles(image, 96) - whole).max() <= 1  # either side of a half
+
+
+def test_the_margin_is_no_larger_than_it_must_be(painter, monkeypatch):
+    # Statistics fixed, a pixel changes the picture as far away as the radius, and no farther.
+    image = texture(160, 160)
+    painter.fix(image[None], SHARES)
+    changed = image.copy()
+    changed[80, 80] = 255 - changed[80, 80]
+    paint = painter._fixed.predict_on_batch
+    a, b = (np.asarray(paint(x[None].astype("float32")))[0] for x in (image, changed))
+    rows, columns, _ = np.nonzero(np.abs(a - b) > 0)
+    reach = max(np.abs(rows - 80).max(), np.abs(columns - 80).max())
+    assert painter._margin - 8 < reach <= painter._margin
+
+
+def test_a_large_photo_is_painted_nearly_as_if_whole(painter, monkeypatch):
+    image = texture(300, 420)
+    fading = np.linspace(0, 1, 420)[:, None]  # flat on the left, lively on the right
+    image = (90 + (image - 90.0) * fading).clip(0, 255).astype("uint8")
+    expected = painter(image, SHARES).astype(int)
+    monkeypatch.setattr(tiles, "WHOLE", 128)
+    monkeypatch.setattr(tiles, "SQUARE", 64)
+    got = painter(image, SHARES)
+    assert got.shape == image.shape and got.dtype == "uint8"
+    painter.fix(image[None, :256, :256], SHARES)  # As many pixels, but all from one corner.
+    corner = painter.in_tiles(image)
+    assert np.abs(got - expected).mean() < min(10, np.abs(corner - expected).mean() / 2)
+
+
+def test_a_sample_takes_squares_from_all_over(monkeypatch):
+    monkeypatch.setattr(tiles, "SQUARE", 4)
+    monkeypatch.setattr(tiles, "SQUARES", 3)
+    image = np.arange(10 * 3).reshape(10, 3, 1)
+    # Ten rows are more than four: at the top, in the middle and at the bottom; three columns not.
+    expected = np.stack([image[0:4], image[3:7], image[6:10]])
+    np.testing.assert_array_equal(sample(image), expected)
+
+
+@pytest.mark.parametrize("length", [16, 95, 96, 97, 200, 1001])
+def test_windows_cover_every_pixel_once_and_begin_at_multiples_of_four(length):
+    kept = np.zeros(length, int)
+    for start, stop, first, last in tiles._windows(length, 96, 24):
+        assert start % 4 == 0 and stop - start <= 96 and start <= first < last <= stop
+        assert start == 0 or first - start == 24
+        assert stop == length or stop - last == 24
+        kept[first:last] += 1
+    assert (kept == 1).all()
+
+
+def test_memory_is_bounded_by_the_tile(painter, monkeypatch):
+    shapes = []
+    paint = tiles._paint
+
+    def watched(model, image, shares=None):
+        shapes.append(image.shape)
+        return paint(model, image, shares)
+
+    monkeypatch.setattr(tiles, "_paint", watched)
+    monkeypatch.setattr(tiles, "WHOLE", 128)
+    monkeypatch.setattr(tiles, "SQUARE", 32)
+    monkeypatch.setattr(tiles.Painter.in_tiles, "__defaults__", (96,))
+    painter(texture(200, 150), SHARES)
+    assert len(shapes) > 4 and max(max(shape) for shape in shapes) <= 96

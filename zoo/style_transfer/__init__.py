@@ -1,0 +1,1 @@
+"""A network that paints photos in several styles: model, data, recipe, and commands."""

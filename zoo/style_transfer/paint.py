@@ -1,0 +1,202 @@
+"""Paints photos in the styles of paintings.
+
+python -m zoo.style_transfer.paint photo.jpg --style great_wave --output painted.png
+python -m zoo.style_transfer.paint photo.jpg --style great_wave:0.5,starry_night:0.5
+python -m zoo.style_transfer.paint *.jpg --style all --output sheet.png
+"""
+
+import argparse
+import json
+import sys
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+import keras
+import numpy as np
+from PIL import Image, ImageDraw
+
+from kerasadv.data import DataError, read_image
+from zoo.style_transfer.data import check_size
+from zoo.style_transfer.model import StyleTransfer
+from zoo.style_transfer.tiles import Painter
+
+# The file beside the weights with the names of the styles, and the arguments that fit them.
+ARGUMENTS = "model.json"
+# Pixels of the longer side of a photo in a sheet.
+SHEET = 384
+
+
+def load(weights: str | Path) -> tuple[keras.Model, list[str]]:
+    """A network from the weights that `zoo.style_transfer.train` left, and its styles.
+
+    Raises:
+        DataError: If the weights, or the `model.json` beside them, are not there or do not fit.
+    """
+    path = Path(weights)
+    if not path.is_file():
+        raise DataError(f"{path}: there is no such file; name the model.weights.h5 of a run")
+    beside = path.with_name(ARGUMENTS)
+    try:
+        arguments = json.loads(beside.read_text())
+        styles = list(arguments.pop("styles"))
+        with warnings.catch_warnings():
+            # Keras only warns of some weights that do not fit.
+            warnings.simplefilter("error", UserWarning)
+            return StyleTransfer(**arguments, num_styles=len(styles), weights=path), styles
+    except FileNotFoundError:
+        raise DataError(f"{beside}: is missing; it belongs beside the weights") from None
+    except (TypeError, ValueError, KeyError, AttributeError, OSError, UserWarning) as error:
+        reason = str(error).strip().split("\n")[0]
+        raise DataError(f"{path}: does not fit {beside.name} ({reason})") from None
+
+
+def blend(text: str, styles: Sequence[str]) -> np.ndarray:
+    """Shares of the styles from a command line: `"scream"` or `"scream:0.3,udnie:0.7"`.
+
+    Args:
+        text: One style, or several with shares that add up to 1.
+        styles: Those that there are.
+
+    Returns:
+        The shares, float32, one for each of `styles`.
+
+    Raises:
+        DataError: If a style is unknown or named twice, or the shares do not add up to 1.
+
+    Example:
+    >>> from zoo.style_transfer.paint import blend
+    >>> blend("scream:0.25,udnie:0.75", ["scream", "udnie", "wreck"])
+    array([0.25, 0.75, 0.  ], dtype=float32)
+    """
+    shares: dict[str, float] = {}
+    parts = text.split(",")
+    for part in parts:
+        style, colon, share = part.strip().partition(":")
+        if style not in styles:
+            known = ", ".join(styles)
+            raise DataError(f"--style: there is no style {style!r}; there are {known}, and all")
+        if style in shares:
+            raise DataError(f"--style: {style} is named twice in {text!r}")
+        try:
+            shares[style] = float(share) if colon else 1.0
+        except ValueError:
+            shares[style] = float("nan")
+        if not 0 <= shares[style] <= 1 or not (colon or len(parts) == 1):
+            raise DataError(
+                f"--style: expected a share from 0 to 1 for {style}, as in {style}:0.5. "
+                f"Received: {text!r}"
+            )
+    if abs(sum(shares.values()) - 1) > 1e-3:
+        raise DataError(
+            f"--style: the shares of a blend add up to 1; those of {text!r} to "
+            f"{sum(shares.values()):g}"
+        )
+    return np.array([shares.get(style, 0.0) for style in styles], "float32")
+
+
+def sheet(rows: Sequence[Sequence[np.ndarray]], titles: Sequence[str]) -> np.ndarray:
+    """Pictures in rows under a line of titles, uint8; each row as high as its first picture."""
+    gap, line = 6, 18
+    width = max(row[0].shape[1] for row in rows)
+    height = sum(row[0].shape[0] + gap for row in rows) + line + gap
+    page = Image.new("RGB", (len(titles) * (width + gap) + gap, height), "white")
+    for column, title in enumerate(titles):
+        place = (gap + column * (width + gap), gap)
+        ImageDraw.Draw(page).text(place, title.replace("_", " "), fill="black")
+    top = line + gap
+    for row in rows:
+        for column, picture in enumerate(row):
+            page.paste(Image.fromarray(picture), (gap + column * (width + gap), top))
+        top += row[0].shape[0] + gap
+    return np.asarray(page)
+
+
+def main(argv: list[str] | None = None) -> None:
+    """The command line: a painted picture for each photo, or one sheet of photos and styles."""
+    parser = argparse.ArgumentParser(
+        "python -m zoo.style_transfer.paint",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("photos", nargs="+", help="PNG, JPEG, WebP or TIFF files")
+    parser.add_argument(
+        "--style",
+        required=True,
+        help="a style; several with shares, as in a:0.3,b:0.7; or all, for a sheet",
+    )
+    parser.add_argument("--weights", required=True, help="model.weights.h5 of a run")
+    parser.add_argument(
+        "--output",
+        help="picture to write; for several photos a folder (default: PHOTO_STYLE.png here, or "
+        "sheet.png)",
+    )
+    arguments = parser.parse_args(argv)
+    photos = [Path(photo) for photo in arguments.photos]
+    try:
+        model, styles = load(arguments.weights)
+        everything = arguments.style == "all"
+        mixes = [blend(style, styles) for style in (styles if everything else [arguments.style])]
+        targets = _targets(photos, arguments.style, arguments.output)
+    except (DataError, OSError) as error:
+        sys.exit(f"error: {error}")
+    painter, rows, failed = Painter(model), [], False
+    bar = keras.utils.Progbar(len(photos), unit_name="photo")
+    for done, (photo, target) in enumerate(zip(photos, targets), start=1):
+        try:
+            image = check_size(read_image(photo, background="white"), str(photo))
+            if everything:
+                image = reduced(image, SHEET)
+                rows.append([image, *(painter(image, shares) for shares in mixes)])
+            else:
+                save(painter(image, mixes[0]), target)
+        except (DataError, OSError) as error:  # The other photos are still worth painting.
+            print(f"\nerror: {error}", file=sys.stderr)
+            failed = True
+        bar.update(done)
+    if rows:
+        save(sheet(rows, ["photo", *styles]), targets[0])
+    for target in sorted(set(targets)):
+        if target.exists():
+            print(target)
+    sys.exit(1 if failed else 0)
+
+
+def _targets(photos: list[Path], style: str, output: str | None) -> list[Path]:
+    """Where the painted picture of each photo goes; the same place for all in a sheet."""
+    if style == "all":
+        targets = [Path(output or "sheet.png")] * len(photos)
+    elif len(photos) == 1 and output and Path(output).suffix:
+        targets = [Path(output)]
+    else:
+        folder = Path(output or ".")
+        if folder.suffix:
+            raise DataError(f"--output: expected a folder for several photos. Received: {output}")
+        label = style.replace(":", "").replace(",", "-").replace(" ", "")
+        targets = [folder / f"{photo.stem}_{label}.png" for photo in photos]
+        twice = {target for target in targets if targets.count(target) > 1}
+        if twice:
+            raise DataError(f"{min(twice)}: several photos of this name; paint them one by one")
+    for target in targets:
+        if target.suffix.lower() not in Image.registered_extensions():
+            raise DataError(f"{target}: is no kind of picture that can be written; try .png")
+        if target.resolve() in [photo.resolve() for photo in photos]:
+            raise DataError(f"{target}: is one of the photos, which would be lost")
+        target.parent.mkdir(parents=True, exist_ok=True)
+    return targets
+
+
+def reduced(image: np.ndarray, long: int) -> np.ndarray:
+    """An image made smaller where its longer side has more than `long` pixels."""
+    picture = Image.fromarray(image)
+    picture.thumbnail((long, long), Image.Resampling.LANCZOS)
+    return np.asarray(picture)
+
+
+def save(image: np.ndarray, target: Path) -> None:
+    """Write a picture."""
+    Image.fromarray(image).save(target, quality=92)
+
+
+if __name__ == "__main__":
+    main()

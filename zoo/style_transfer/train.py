@@ -1,0 +1,251 @@
+"""Trains one network to paint photos in the styles of several paintings.
+
+python -m zoo.style_transfer.train --data photos_caltech101 --data-dir PATH --styles PATH --vgg PATH
+python -m zoo.style_transfer.train --data folder --data-dir MY_PHOTOS --styles MY_PAINTINGS
+python -m zoo.style_transfer.train --resume runs/style_transfer-...
+"""
+
+import argparse
+import dataclasses
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Literal
+
+import keras
+import numpy as np
+from PIL import Image
+
+import kerasadv
+from kerasadv.data import DataError
+from kerasadv.training import recipe as recipes
+from zoo.style_transfer import data as datasets
+from zoo.style_transfer.model import StyleTransfer
+from zoo.style_transfer.objective import Objective
+from zoo.style_transfer.paint import ARGUMENTS, sheet
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """Everything that decides what a training ends with."""
+
+    data: Literal["photos_caltech101", "folder"] = recipes.field(
+        "photos_caltech101", "photos to learn from; folder: your own"
+    )
+    data_dir: str | None = recipes.field(
+        None, "directory with the archive of the set or, for `folder`, with photos"
+    )
+    styles: str | None = recipes.field(None, "folder with the paintings, one for each style")
+    vgg: str = recipes.field(
+        "imagenet",
+        "file with the weights of VGG19; imagenet: those that Keras downloads; random: none, to "
+        "see whether everything runs",
+    )
+    epochs: int = recipes.field(40, "times through the photos")
+    batch_size: int = recipes.field(4, "crops in a step, over all devices")
+    image_size: int = recipes.field(192, "height and width of a crop")
+    filters: int = recipes.field(32, "channels at full size; the cost grows with the square")
+    style_weight: float = recipes.field(5.0, "of each layer of the style; the content weighs 1")
+    learning_rate: float = recipes.field(1e-3, "highest rate; warms up, then falls as a cosine")
+    strategy: Literal["none", "mirrored"] = recipes.field("none", "mirrored: all local devices")
+    seed: int = recipes.field(0, "of the first weights and of the crops")
+
+
+def train(recipe: Recipe, photos: datasets.Photos, paintings: dict, run: Path) -> keras.Model:
+    """Train a network by a recipe and leave everything about it in a folder.
+
+    If the folder holds a checkpoint, training goes on from it and ends where it would have ended.
+
+    Args:
+        recipe: What to do.
+        photos: What to paint.
+        paintings: What to paint it like, by the names of the styles.
+        run: The folder; gets `recipe.json`, `model.json`, `model.weights.h5`, `logs/`,
+            `checkpoint/`, `result.json` and `painted.png`.
+
+    Returns:
+        The trained model, uncompiled.
+
+    Raises:
+        kerasadv.training.loss_terms.NotANumber: If the loss becomes NaN or infinite.
+    """
+    started, processor = time.monotonic(), time.process_time()
+    arguments = {"num_styles": len(paintings), "filters": recipe.filters}
+    crops = datasets.Crops(
+        list(photos.training.values()),
+        len(paintings),
+        recipe.image_size,
+        recipe.batch_size,
+        recipe.seed,
+    )
+    keras.utils.set_random_seed(recipe.seed)
+    strategy = kerasadv.training.strategy(recipe.strategy)
+    with strategy.scope():
+        objective = Objective(paintings, recipe.vgg, recipe.style_weight)
+        model = StyleTransfer(**arguments)
+        model.compile(optimizer(recipe, crops.steps_per_epoch), loss=objective.loss())
+        checkpoint = kerasadv.training.Checkpoint(run / "checkpoint")
+        done = checkpoint.restore(model)
+    # The first thing on disk, once everything that could be wrong has been built.
+    run.mkdir(parents=True, exist_ok=True)
+    if done == 0:
+        recipes.save(recipe, run / "recipe.json")
+    text = json.dumps({"styles": objective.styles, **arguments}, indent=2)
+    (run / ARGUMENTS).write_text(text + "\n")
+    gallery = Gallery(photos.held_back, objective, recipe.image_size)
+    model.fit(
+        crops.batches(),
+        epochs=recipe.epochs,
+        initial_epoch=done,
+        callbacks=[crops, kerasadv.training.TensorBoard(run / "logs", gallery), checkpoint],
+        shuffle=False,
+    )
+    trained = StyleTransfer(**arguments)  # Published without optimizer.
+    trained.set_weights(model.get_weights())
+    trained.save_weights(run / "model.weights.h5")
+    terms = gallery(trained)
+    rows = np.split(terms.pop("painted"), len(paintings) + 1, axis=2)
+    page = sheet(list(zip(*rows)), ["photo", *objective.styles])
+    Image.fromarray(page).save(run / "painted.png")
+    result = {"held_back_photos": len(gallery.photos), "terms": terms}
+    if done == 0:  # Nobody knows how long the parts of an interrupted training took.
+        result["minutes"] = round((time.monotonic() - started) / 60, 1)
+        result["processor_minutes"] = round((time.process_time() - processor) / 60, 1)
+    (run / "result.json").write_text(json.dumps(result, indent=2) + "\n")
+    return trained
+
+
+def optimizer(recipe: Recipe, steps: int) -> keras.optimizers.Optimizer:
+    """Adam with a short warm-up, then a cosine to zero; `steps` is those of an epoch."""
+    steps *= recipe.epochs
+    warmup = min(200, steps // 10)
+    rate = keras.optimizers.schedules.CosineDecay(
+        recipe.learning_rate / 100,
+        max(1, steps - warmup),
+        warmup_target=recipe.learning_rate,
+        warmup_steps=max(1, warmup),
+    )
+    return keras.optimizers.Adam(rate)
+
+
+class Gallery:
+    """The same photos in every style each time, and the terms of their loss: for TensorBoard.
+
+    Args:
+        photos: Photos held back from training; the middle squares of the first few are painted.
+        objective: What they are measured by.
+        size: Height and width of the squares.
+    """
+
+    def __init__(self, photos: dict[str, np.ndarray], objective: Objective, size: int):
+        chosen = list(photos.values())[:4]
+        self.photos = np.stack([datasets.middle(photo, size) for photo in chosen])
+        self.objective = objective
+
+    def __call__(self, model) -> dict:
+        """A row of pictures for each photo, and for each style the mean of each term."""
+        images = self.photos.astype("float32")
+        rows, shown = [self.photos], {}  # type: tuple[list, dict]
+        for style, shares in zip(self.objective.styles, np.eye(len(self.objective.styles))):
+            shares = np.tile(shares.astype("float32"), (len(images), 1))
+            painted = np.asarray(model.predict_on_batch([images, shares]))
+            rows.append(painted.round().astype("uint8"))
+            targets = datasets.with_shares(images, shares)
+            for term, values in self.objective.terms(targets, painted).items():
+                shown[f"{term}/{style}"] = float(np.mean(values))
+        # (photos, height, (1 + styles) * width, channels)
+        shown["painted"] = np.concatenate(rows, axis=2)
+        return shown
+
+
+def check(recipe: Recipe, paintings: dict) -> None:
+    """Raise a `DataError` for a recipe that cannot work, before anything is made."""
+    devices = kerasadv.training.strategy(recipe.strategy).num_replicas_in_sync
+    wrong = None
+    if recipe.image_size < datasets.SMALLEST:
+        wrong = (
+            f"--image-size: expected at least {datasets.SMALLEST}. Received: {recipe.image_size}"
+        )
+    elif recipe.epochs < 1:
+        wrong = f"--epochs: expected at least 1. Received: {recipe.epochs}"
+    elif recipe.batch_size % devices:
+        wrong = (
+            f"--batch-size: expected a multiple of {devices}, the number of devices. "
+            f"Received: {recipe.batch_size}"
+        )
+    elif not recipe.learning_rate > 0:
+        wrong = f"--learning-rate: expected a number above 0. Received: {recipe.learning_rate}"
+    if wrong:
+        raise DataError(wrong)
+
+
+def main(argv: list[str] | None = None) -> None:
+    """The command line: a recipe from options or from a run to resume, then `train`."""
+    parser = argparse.ArgumentParser(
+        "python -m zoo.style_transfer.train",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    recipes.add_arguments(parser, Recipe)
+    parser.add_argument(
+        "--output", metavar="RUN", help="folder to make (default: runs/style_transfer-...)"
+    )
+    parser.add_argument("--resume", metavar="RUN", help="go on with the training in this folder")
+    arguments = parser.parse_args(argv)
+    recipe = recipes.from_arguments(arguments, Recipe)
+    run = Path(arguments.resume or arguments.output or _new_run())
+    try:
+        if arguments.resume:
+            recipe = _resumed(recipe, arguments.output, run)
+        elif run.exists() and (not run.is_dir() or any(run.iterdir())):
+            raise DataError(f"{run}: is there already; go on with --resume {run}, or name another")
+        if (run / "result.json").exists():  # The last thing that a training leaves.
+            print(f"{run}: has finished already")
+        else:
+            paintings = datasets.load_paintings(recipe.styles)
+            check(recipe, paintings)
+            photos = datasets.load_photos(recipe.data, recipe.data_dir)
+            print(f"{len(photos.training)} photos to train on, styles: {', '.join(paintings)}")
+            train(recipe, photos, paintings, run)
+    except (ValueError, OSError, kerasadv.training.NotANumber) as error:
+        # One line: what is wrong, and with what. Every argument and file is named in it.
+        sys.exit(f"error: {(str(error) or repr(error)).splitlines()[0]}")
+    except KeyboardInterrupt:
+        if (run / "recipe.json").exists():
+            print(f"\nstopped; to go on: python -m zoo.style_transfer.train --resume {run}")
+        sys.exit(130)
+    result = json.loads((run / "result.json").read_text())
+    time_taken = f", after {result['minutes']} minutes" if "minutes" in result else ""
+    weights = run / "model.weights.h5"
+    print(
+        f"\npainted {result['held_back_photos']} held-back photos{time_taken}\n"
+        f"  pictures  {run / 'painted.png'}\n"
+        f"  weights   {weights}\n"
+        f"  recipe    {run / 'recipe.json'}\n"
+        f"  logs      tensorboard --logdir {run / 'logs'}\n"
+        f"  try it    python -m zoo.style_transfer.paint PHOTO --style all --weights {weights}"
+    )
+
+
+def _resumed(options: Recipe, output: str | None, run: Path) -> Recipe:
+    """The recipe of a run; its files may have moved since, nothing else may change."""
+    if not (run / "recipe.json").exists():
+        raise DataError(f"{run}: holds no run to resume, which would have a recipe.json")
+    recipe = recipes.load(run / "recipe.json", Recipe)
+    movable = {name: getattr(Recipe, name) for name in ("data_dir", "styles", "vgg")}
+    if output or dataclasses.replace(options, **movable) != Recipe():
+        raise DataError(
+            "--resume: goes on with the recipe of the run; give only --data-dir, --styles or "
+            "--vgg with it"
+        )
+    given = {name: getattr(options, name) for name in movable}
+    return dataclasses.replace(recipe, **{k: v for k, v in given.items() if v != movable[k]})
+
+
+def _new_run() -> Path:
+    return Path("runs") / f"style_transfer-{time.strftime('%Y%m%d-%H%M%S')}"
+
+
+if __name__ == "__main__":
+    main()
