@@ -2,6 +2,7 @@
 
 import json
 
+import keras
 import numpy as np
 import pytest
 from PIL import Image
@@ -39,6 +40,7 @@ def trained(monkeypatch):
         (run / "result.json").write_text(json.dumps(result))
 
     monkeypatch.setattr(compare, "train", pretend)
+    monkeypatch.setattr(keras.backend, "clear_session", lambda: None)  # It takes its time.
     few = compare.Setting
     candidates = {
         "crossentropy": [few(0.01), few(0.02), few(9.0)],
@@ -159,7 +161,14 @@ def test_curves_of_any_length_and_spread_are_drawn(epochs, tmp_path):
         assert picture.height > 2 * 250  # Four panels stand in two rows.
 
 
-def test_trains_for_real(tmp_path):
+def test_trains_for_real(tmp_path, monkeypatch):
+    def tiny(input_shape, num_classes, activation, temperature):
+        layers = keras.layers
+        return keras.Sequential(
+            [keras.Input(input_shape), layers.Flatten(), layers.Dense(num_classes)]
+        )
+
+    monkeypatch.setattr("zoo.noisy_labels.train.ResidualClassifier", tiny)
     folder = tmp_path / "pictures"
     for name, grey in (("dark", 20), ("light", 200)):
         (folder / name).mkdir(parents=True)

@@ -202,19 +202,17 @@ def same(whole, parts):
     assert {k: v for k, v in read(whole).items() if "minutes" not in k} == read(parts)
 
 
-def test_a_resumed_training_ends_as_an_uninterrupted_one(run, folder, tmp_path, monkeypatch):
-    parts = tmp_path / "parts"
+def test_a_resumed_training_ends_as_an_uninterrupted_one(tiny, folder, tmp_path, monkeypatch):
+    whole, parts = tmp_path / "one", tmp_path / "parts of one"
+    train.main([*options(folder), "--output", str(whole)])
     stopped_after_one_epoch(options(folder), parts, monkeypatch)
     # A kill between the end of an epoch and its checkpoint leaves a row too many.
     rows = read(parts, "history.json")
     (parts / "history.json").write_text(json.dumps([*rows, {"epoch": 2, "test_accuracy": 9.0}]))
     train.main(["--resume", str(parts)])
-    same(run, parts)
-
-
-def test_two_replicas_end_where_one_ends_stopped_or_not(tiny, folder, tmp_path, monkeypatch):
+    same(whole, parts)
+    # And two replicas, stopped or not, end where one ends.
     arguments = options(folder, "--strategy", "mirrored")
-    train.main([*options(folder), "--output", str(tmp_path / "one")])
     train.main([*arguments, "--output", str(tmp_path / "two")])
     stopped_after_one_epoch(arguments, tmp_path / "parts", monkeypatch)
     train.main(["--resume", str(tmp_path / "parts")])

@@ -51,7 +51,7 @@ class Recipe:
         "t = t1, its q is 1 - t1; crossentropy does not use it",
     )
     t2: float = recipes.field(1.2, "above 1, a softmax with heavy tails; only bi_tempered uses it")
-    epochs: int = recipes.field(16, "times through the training images")
+    epochs: int = recipes.field(25, "times through the training images")
     learning_rate: float = recipes.field(0.05, "highest rate; falls as a cosine")
     activation: str = recipes.field("prelu", "prelu, elu, or any activation of Keras")
     precision: Literal["float32", "mixed_bfloat16"] = recipes.field(
