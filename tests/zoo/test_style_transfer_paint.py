@@ -1,0 +1,193 @@
+"""Painting from the command line: photos of every kind, blends, sheets, and what is refused."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import zoo
+from kerasadv.data import DataError
+from zoo.style_transfer import paint
+from zoo.style_transfer.paint import blend, sheet
+
+RNG = np.random.default_rng(0)
+STYLES = ["great_wave", "scream", "starry_night"]
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    """A network of three styles that are far apart, with its `model.json`."""
+    root = tmp_path_factory.mktemp("weights")
+    model = zoo.StyleTransfer(3, filters=2)
+    for variable in model.variables:
+        if variable.path.split("/")[-1] in ("gamma", "beta"):
+            variable.assign(RNG.normal(1, 0.5, variable.shape))
+    model.save_weights(root / "model.weights.h5")
+    (root / "model.json").write_text(json.dumps({"styles": STYLES, "filters": 2}))
+    return root / "model.weights.h5"
+
+
+def run(weights, *argv):
+    """The exit code of the command."""
+    with pytest.raises(SystemExit) as done:
+        paint.main([*map(str, argv), "--weights", str(weights)])
+    return done.value.code
+
+
+def read(path):
+    with Image.open(path) as picture:
+        return np.asarray(picture.convert("RGB")).astype(int)
+
+
+COLOURS = np.asarray(
+    Image.fromarray(RNG.integers(0, 256, (4, 5, 3), "uint8")).resize((50, 40)), "uint8"
+)
+GREY = COLOURS[..., 0]
+
+
+def test_paints_a_photo_in_its_size(weights, tmp_path, capsys):
+    Image.fromarray(COLOURS).save(tmp_path / "photo.png")
+    code = run(weights, tmp_path / "photo.png", "--style", "scream", "--output", tmp_path / "p.png")
+    assert code == 0 and read(tmp_path / "p.png").shape == (40, 50, 3)
+    assert "p.png" in capsys.readouterr().out
+
+
+def test_paints_grey_transparent_palette_16_bit_and_turned_photos_as_what_they_show(
+    weights, tmp_path
+):
+    opaque = np.full_like(GREY, 255)
+    hole = opaque.copy()
+    hole[:, :20] = 0
+    below = COLOURS.copy()
+    below[:, :20] = 255
+    turned = Image.Exif()
+    turned[0x0112] = 3  # upside down
+    few = COLOURS // 64 * 64
+    files = {
+        "grey": (Image.fromarray(GREY), np.dstack([GREY] * 3)),
+        "rgba": (Image.fromarray(np.dstack([COLOURS, opaque])), COLOURS),
+        "hole": (Image.fromarray(np.dstack([COLOURS, hole])), below),
+        "palette": (Image.fromarray(few).quantize(64), few),
+        "16bit": (Image.fromarray(GREY.astype("uint16") * 257), np.dstack([GREY] * 3)),
+    }
+    for name, (picture, plain) in files.items():
+        picture.save(tmp_path / f"{name}.png")
+        Image.fromarray(plain).save(tmp_path / f"{name}_plain.png")
+    Image.fromarray(COLOURS[::-1, ::-1]).save(tmp_path / "turned.png", exif=turned)
+    Image.fromarray(COLOURS).save(tmp_path / "turned_plain.png")
+    names = [*files, "turned"]
+    photos = [tmp_path / f"{n}{end}.png" for n in names for end in ("", "_plain")]
+    assert run(weights, *photos, "--style", "great_wave", "--output", tmp_path / "out") == 0
+    for name in names:
+        got, expected = (
+            read(tmp_path / "out" / f"{name}{end}_great_wave.png") for end in ("", "_plain")
+        )
+        np.testing.assert_array_equal(got, expected, err_msg=name)
+
+
+def test_a_blend_lies_between_its_styles(weights, tmp_path):
+    Image.fromarray(COLOURS).save(tmp_path / "photo.png")
+    found = {}
+    for style in ("scream", "starry_night", "scream:0.9,starry_night:0.1"):
+        path = tmp_path / "out.png"
+        assert run(weights, tmp_path / "photo.png", "--style", style, "--output", path) == 0
+        found[style] = read(path)
+    one, two, mix = found.values()
+    assert 0 < np.abs(mix - one).mean() < np.abs(mix - two).mean()
+
+
+def test_all_makes_a_sheet_of_photos_and_styles(weights, tmp_path):
+    for name, image in (("a", COLOURS), ("b", COLOURS[:30])):
+        Image.fromarray(image).save(tmp_path / f"{name}.png")
+    photos = [tmp_path / "a.png", tmp_path / "b.png"]
+    assert run(weights, *photos, "--style", "all", "--output", tmp_path / "all.png") == 0
+    page = read(tmp_path / "all.png")
+    assert page.shape[1] > 4 * 50 and page.shape[0] > 40 + 30
+    # The photo itself is the first picture.
+    assert any((page[row : row + 40, 6:56] == COLOURS).all() for row in range(60))
+
+
+def test_broken_and_tiny_photos_do_not_stop_the_others(weights, tmp_path, capsys):
+    Image.fromarray(COLOURS).save(tmp_path / "good.png")
+    Image.fromarray(COLOURS[:15]).save(tmp_path / "tiny.png")
+    (tmp_path / "bad.png").write_bytes(b"bad")
+    whole = (tmp_path / "good.png").read_bytes()
+    (tmp_path / "cut.png").write_bytes(whole[: len(whole) // 2])
+    photos = [tmp_path / f"{name}.png" for name in ("bad", "gone", "tiny", "cut", "good")]
+    assert run(weights, *photos, "--style", "scream", "--output", tmp_path / "out") == 1
+    assert [p.name for p in (tmp_path / "out").iterdir()] == ["good_scream.png"]
+    errors = [line for line in capsys.readouterr().err.splitlines() if line]
+    for line, words in zip(
+        errors,
+        (
+            "bad.png: cannot be read",
+            "gone.png: there is no",
+            "is 50 x 15 pixels",
+            "cut.png: cannot",
+        ),
+    ):
+        assert line.startswith("error: ") and words in line
+    assert len(errors) == 4
+
+
+@pytest.mark.parametrize(
+    "style, message",
+    [
+        ("sream", "no style 'sream'; there are great_wave, scream, starry_night, and all"),
+        ("", "no style ''"),
+        ("scream:0.5", "add up to 1; those of 'scream:0.5' to 0.5"),
+        ("scream:0.5,great_wave:0.6", "add up to 1.*to 1.1"),
+        ("scream,great_wave", "expected a share from 0 to 1 for scream"),
+        ("scream:x", "expected a share"),
+        ("scream:nan", "expected a share"),
+        ("scream:1.5,great_wave:-0.5", "expected a share"),
+        ("scream:0.5,scream:0.5", "scream is named twice"),
+        ("all:0.5,scream:0.5", "no style 'all'"),
+    ],
+)
+def test_styles_and_blends_that_there_are_not_are_named(style, message):
+    with pytest.raises(DataError, match=f"--style: .*{message}"):
+        blend(style, STYLES)
+
+
+def test_blends_are_shares_in_the_order_of_the_styles():
+    np.testing.assert_allclose(blend("starry_night: 0.2, scream:0.8", STYLES), [0, 0.8, 0.2])
+    np.testing.assert_allclose(blend("scream:0.3333,great_wave:0.6667", STYLES).sum(), 1, rtol=1e-3)
+
+
+def test_nothing_is_overwritten_unasked(weights, tmp_path):
+    photo = tmp_path / "photo.png"
+    Image.fromarray(COLOURS).save(photo)
+    before = photo.read_bytes()
+    for argv, words in (
+        ((photo, "--output", photo), "is one of the photos"),
+        ((photo, tmp_path / "x" / "photo.jpg", "--output", tmp_path), "several photos of this"),
+        ((photo, tmp_path / "b.png", "--output", tmp_path / "o.png"), "expected a folder"),
+        ((photo, "--output", tmp_path / "o.txt"), "no kind of picture"),
+    ):
+        message = run(weights, *argv, "--style", "scream")
+        assert message.startswith("error: ") and words in message and "\n" not in message
+    assert photo.read_bytes() == before
+
+
+def test_weights_that_do_not_fit_are_named(weights, tmp_path):
+    other = tmp_path / "model.weights.h5"
+    argv = ("p.png", "--style", "scream")
+    assert "no such file" in run(other, *argv)
+    other.write_bytes(weights.read_bytes())
+    assert "model.json: is missing" in run(other, *argv)
+    for text in ('{"filters": 2}', '{"styles": ["a"], "filters": 2}', "[]", "hostile"):
+        (tmp_path / "model.json").write_text(text)
+        assert "does not fit model.json" in run(other, *argv)
+    (tmp_path / "model.json").write_text((weights.parent / "model.json").read_text())
+    other.write_bytes(b"hostile")
+    assert "does not fit model.json" in run(other, *argv)
+
+
+def test_a_sheet_has_a_row_of_pictures_under_titles():
+    rows = [[np.full((10, 20, 3), v, "uint8") for v in (10, 20)] for _ in range(2)]
+    page = sheet(rows, ["one", "two"])
+    assert page.shape[1] > 40 and page.shape[0] > 20
+    for value in (10, 20):
+        assert (page == value).all(-1).sum() >= 2 * 10 * 20
