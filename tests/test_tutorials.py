@@ -28,6 +28,26 @@ SMALLER = {
             "segment_rare_things/predictions.png",
         ],
     ),
+    "2_labels_that_lie.py": (
+        {
+            "SEEDS = (0, 1, 2, 3, 4, 5)": "SEEDS = (0,)",
+            "NUM_POINTS = 400": "NUM_POINTS = 50",
+            "STEPS = 400": "STEPS = 50",
+            "EPOCHS = 24": "EPOCHS = 1",
+            # Each loss and each setting costs seconds for the compiler alone.
+            '    "bounded": (0.2, 1.0),\n': "",
+            '    "heavy tail": (1.0, 4.0),\n': "",
+            '    "cross-entropy, fast": (1.0, 1.0, 0.002),\n': "",
+            '    "mild": (0.5, 1.5, 0.002),\n': "",
+        },
+        [
+            "labels_that_lie/loss.png",
+            "labels_that_lie/probabilities.png",
+            "labels_that_lie/regions.png",
+            "labels_that_lie/curves.png",
+            "labels_that_lie/suspects.png",
+        ],
+    ),
 }
 
 
