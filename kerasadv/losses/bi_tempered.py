@@ -31,15 +31,16 @@ def bi_tempered(y_true, y_pred, t1, t2, label_smoothing=0.0, axis=-1):
         p = Tempered(logits, t2, axis)
         # At t1 = 1 the logarithm may be infinite, and counts only where there is a label.
         log = p.log(t1) if t1 < 1 else ops.where(y == 0, 0, p.log(t1))
-        value = p.total(2 - t1) / (2 - t1) - ops.sum(y * (log + 1 / (2 - t1)), axis, keepdims=True)
+        value = p.total(2 - t1) / (2 - t1) - p.add(y * (log + 1 / (2 - t1)))
+        value = ops.squeeze(value, axis)
 
         def grad(*args, upstream=None):
             upstream = ops.expand_dims(args[0] if upstream is None else upstream, axis)
-            lead = ops.sum(ops.where(p.first, 1 - y, -p.others.power(1)), axis, keepdims=True)
-            pull = ops.where(p.first, 0, y) * p.others.power(t2 - t1)
+            lead = -p.add(ops.where(p.first, y - 1, p.others.power(1)))
+            pull = y * p.others.power(t2 - t1)
             return upstream * slope_by_logits(p, t1, pull, lead), ops.zeros_like(y)
 
-        return ops.maximum(ops.squeeze(value, axis) + _soft_part(y, t1, axis), 0), grad
+        return ops.maximum(value + _soft_part(y, t1, axis), 0), grad
 
     return in_float32(lambda logits: loss(logits, ops.cast(labels, logits.dtype)), y_pred)
 
@@ -126,7 +127,7 @@ def slope_by_logits(p, t1, pull_of_labels, lead):
     """
     t2, axis = p.t, p.axis
     pull = p.others.power(1 + t2 - t1) - pull_of_labels
-    pulls, slopes = ops.sum(pull, axis, keepdims=True), p.others.sum(t2)
+    pulls, slopes = p.add(pull), p.others.sum(t2)
     pull_of_first = ops.where(p.alone, lead * p.best.power(t2 - t1), 0)
     mean = (pulls + pull_of_first) / p.total(t2)
     return ops.where(p.first, mean * slopes - pulls, pull - p.others.power(t2) * mean)
@@ -142,7 +143,7 @@ def _soft_part(y, t1, axis):
         return ops.sum(y * log - (power - y) / (2 - t1), axis)
 
     # Powers of soft labels would cost as much as all the rest.
-    softness = ops.sum(ops.abs(y - y * y), axis)
+    softness = ops.sum(y - y * y, axis)
     return ops.cond(ops.any(softness != 0), soft, lambda: softness)
 
 

@@ -1,12 +1,15 @@
 """The probabilities of a tempered softmax, in a form whose powers are cheap and exact."""
 
 import copy
+import math
 
 import keras
 from keras import ops
 
 # Closer to 1 than this, powers of `1 + (1 - t) x` lose digits, and `log1p` does not.
 _NEAR_ONE = 0.095
+# From so many classes on, sums are folded.
+_LONG = 64
 
 
 class Tempered:
@@ -16,9 +19,10 @@ class Tempered:
     power of `p` is a product of `r`, without any logarithm or exponential. Near 1 it is `log p`.
 
     The normalizer is found by Newton's method on `log_t(sum of p) = 0`, which is convex or concave
-    for every `t`: it starts at the largest logit and never passes the solution. With
-    `s = (1 - t) (logits - max)` and `p = (1 + s + shift)^(1 / (1 - t))`, one round is
-    `shift += (S^t - S) / sum(p^t)`, `S = sum(p)`, and `p^t` is `p / (1 + s + shift)`.
+    for every `t`, from a start between the two extremes. With `s = (1 - t) (logits - max)` and
+    `p = (s + shift)^(1 / (1 - t))`, one round is `shift += (S^t - S) / sum(p^t)`, `S = sum(p)`, and
+    `p^t` is `p / (s + shift)`. Values and slopes of the last two rounds together give a cubic whose
+    zero is the shift: as good as another round or two, without another pass over the classes.
 
     Args:
         logits: Scores in float32 or float64.
@@ -34,7 +38,7 @@ class Tempered:
         self.top = ops.max(logits, axis, keepdims=True)
         scaled = self._scaled(logits)
         if t == 1:
-            self._shift = ops.log(ops.sum(ops.exp(scaled), axis, keepdims=True))
+            self._shift = ops.log(self.add(ops.exp(scaled)))
         else:
             self._shift = self._solve(scaled)
         self._form = self._form_of(scaled, self._shift)
@@ -56,7 +60,20 @@ class Tempered:
 
     def sum(self, exponent):
         """The sum of `p^exponent` over the classes, with that axis kept."""
-        return ops.sum(self.power(exponent), self.axis, keepdims=True)
+        return self.add(self.power(exponent))
+
+    def add(self, values):
+        """The sum over the classes, with that axis kept."""
+        classes = values.shape[self.axis]
+        last = self.axis in (-1, len(values.shape) - 1)
+        if classes is None or classes < _LONG or not last:
+            return ops.sum(values, self.axis, keepdims=True)
+        # XLA adds along the last axis of a CPU one by one, which is slow and rounds a lot. So many
+        # classes are folded to a quarter first, where it adds many at a time.
+        part = classes // 4
+        folded = sum(values[..., i * part : (i + 1) * part] for i in range(4))
+        result = ops.sum(folded, -1, keepdims=True)
+        return result + ops.sum(values[..., 4 * part :], -1, keepdims=True) if classes % 4 else result
 
     def total(self, exponent):
         """The same from `others` and `best`, whose sums the slope needs as well."""
@@ -76,35 +93,43 @@ class Tempered:
         return (logits - self.top) * (1.0 if self.t == 1 else 1 - self.t)
 
     def _solve(self, scaled):
-        t = self.t
-        # Newton's method doubles the digits: half of them before the last round are enough. Its
-        # error after a round is at most about |1 - t| times the square of that before.
-        double = keras.backend.standardize_dtype(scaled.dtype) == "float64"
-        tolerance = 1.5e-8 if double else 3e-4 / max(abs(1 - t), 0.2)
-
-        def newton(shift):
-            form = self._form_of(scaled, shift)
-            total = ops.sum(self._power(form, 1), self.axis, keepdims=True)
-            slope = ops.sum(self._power(form, t), self.axis, keepdims=True)
-            if self._near_one:
-                return total * ops.expm1((t - 1) * ops.log(total)) / slope + shift, total
-            return (ops.power(total, t) - total) / slope + shift, total
-
-        # Three rounds are enough for nearly all rows; for few classes and mild temperatures, all.
-        shift = ops.zeros_like(self.top) if self._near_one else ops.ones_like(self.top)
-        for _ in range(3):
-            shift, total = newton(shift)
         classes = scaled.shape[self.axis]
-        if classes is not None and classes <= 32 and abs(1 - t) <= 0.25 and not double:
-            return shift
+        double = keras.backend.standardize_dtype(scaled.dtype) == "float64"
+        # Of equal logits the sum is 1 at `most`, of one far above the others at `least`.
+        least = 0.0 if self._near_one else 1.0
+        most = least + math.expm1((self.t - 1) * math.log(classes or 1))
+        limit = ops.maximum if self.t > 1 else ops.minimum
 
-        def unfinished(rounds, _, total):
-            return ops.logical_and(rounds < 60, ops.any(ops.abs(total - 1) > tolerance))
+        def probe(shift):
+            """`sum^(1 - t) - 1` and its inverse slope: how far off, and what to do about it."""
+            form = self._form_of(scaled, shift)
+            total = self.add(self._power(form, 1))
+            slope = self.add(self._power(form, self.t))
+            off = ops.expm1((1 - self.t) * ops.log(total))
+            return off, total / (slope * (1 + off))
 
-        def again(rounds, shift, _):
-            return rounds + 1, *newton(shift)
+        def newton(shift, off, inverse, *_):
+            shift = limit(shift - off * inverse, least)
+            return (shift, *probe(shift), off, inverse)
 
-        return ops.while_loop(unfinished, again, (3, shift, total))[1]
+        start = ops.full_like(self.top, least + (most - least) / 4)
+        state = newton(start, *probe(start))
+        enough = None if double else _enough(self.t, classes)
+        if enough != 2:
+            state = newton(*state)
+        if enough is None:
+            # What is left after `_cubic` is about the square of this product.
+            tolerance = 1e-9 if double else 1e-5
+
+            def unfinished(rounds, _, off, inverse, off_before, *others):
+                far = ops.any(ops.abs(off * off_before) > tolerance)
+                return ops.logical_and(rounds < 60, far)
+
+            def again(rounds, *state):
+                return (rounds + 1, *newton(*state))
+
+            state = ops.while_loop(unfinished, again, (3, *state))[1:]
+        return _cubic(*state)
 
     def _form_of(self, scaled, shift):
         if self.t == 1:
@@ -128,6 +153,31 @@ class Tempered:
         if 1 - t < _NEAR_ONE:
             return log_t_of_log(n * ops.log(form), t)
         return (_power(form, n * (1 - t)) - 1) * (1 / (1 - t))
+
+
+def _enough(t, classes):
+    """Probes that bring the sum within 1e-6 of 1 for all logits; `None` where that depends on them.
+
+    Tried with one to all but one of the classes at the top and the others anywhere below, and with
+    random logits of all sizes.
+    """
+    if classes is None or abs(1 - t) > 0.25 or classes > 100:
+        return None
+    return 2 if abs(1 - t) <= 0.2 and classes <= (24 if t > 1 else 16) else 3
+
+
+def _cubic(shift, off, inverse, off_before, inverse_before):
+    """Where a cubic in `off` is at 0 that has the value and slope of two rounds of Newton's method.
+
+    With `part` the share of the way that was left after the former, its secant has the slope
+    `inverse_before (1 - part)`.
+    """
+    way = off - off_before
+    # 0 where no more than rounding is left, which is no guide.
+    part = off * way / (way * way + 1e-12)
+    lag = inverse_before * part
+    bend = (inverse - inverse_before + lag) * (way - off_before) - lag * off_before
+    return shift - inverse * off + part * part * bend
 
 
 def log_t_of_log(log, t):
