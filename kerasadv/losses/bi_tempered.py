@@ -125,7 +125,7 @@ def slope_by_logits(p, t1, pull_of_labels, lead):
         lead: `p - y` of that class as `1 - y` less what the others have, `(..., 1)`; anything
             where there is none.
     """
-    t2, axis = p.t, p.axis
+    t2 = p.t
     pull = p.others.power(1 + t2 - t1) - pull_of_labels
     pulls, slopes = p.add(pull), p.others.sum(t2)
     pull_of_first = ops.where(p.alone, lead * p.best.power(t2 - t1), 0)

@@ -73,7 +73,9 @@ class Tempered:
         part = classes // 4
         folded = sum(values[..., i * part : (i + 1) * part] for i in range(4))
         result = ops.sum(folded, -1, keepdims=True)
-        return result + ops.sum(values[..., 4 * part :], -1, keepdims=True) if classes % 4 else result
+        if classes % 4:
+            result = result + ops.sum(values[..., 4 * part :], -1, keepdims=True)
+        return result
 
     def total(self, exponent):
         """The same from `others` and `best`, whose sums the slope needs as well."""

@@ -42,18 +42,20 @@ class Setting(NamedTuple):
 
 # What the search tries; q of generalized cross-entropy is 1 - t1, and its authors' q is 0.7.
 CANDIDATES = {
-    "crossentropy": [Setting(rate) for rate in (0.01, 0.03, 0.1)],
-    "generalized_crossentropy": [Setting(rate, 0.3) for rate in (0.03, 0.1, 0.3)],
+    "crossentropy": [Setting(rate) for rate in (0.0003, 0.001, 0.003)],
+    "generalized_crossentropy": [Setting(rate, 0.3) for rate in (0.001, 0.003, 0.01)],
     "bi_tempered": [
-        *(Setting(0.1, t1, t2) for t1, t2 in ((0.8, 1.2), (0.2, 1.2), (0.5, 2.0), (0.2, 2.0))),
-        *(Setting(0.3, 0.2, t2) for t2 in (2.0, 4.0)),
+        Setting(0.001, 0.8, 1.2),
+        Setting(0.003, 0.5, 2.0),
+        Setting(0.003, 0.2, 2.0),
+        *(Setting(rate, 0.2, 4.0) for rate in (0.003, 0.01, 0.03)),
     ],
 }
 # Where nothing was searched.
 SETTINGS = {
-    "crossentropy": Setting(0.05),
-    "generalized_crossentropy": Setting(0.05, 0.3),
-    "bi_tempered": Setting(0.05, 0.5, 1.5),
+    "crossentropy": Setting(0.001),
+    "generalized_crossentropy": Setting(0.003, 0.3),
+    "bi_tempered": Setting(0.01, 0.2, 4.0),
 }
 
 
