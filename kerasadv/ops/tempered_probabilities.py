@@ -7,7 +7,7 @@ import keras
 from keras import ops
 
 # Closer to 1 than this, powers of `1 + (1 - t) x` lose digits, and `log1p` does not.
-_NEAR_ONE = 0.095
+_NEAR_ONE = 0.105
 # From so many classes on, sums are folded.
 _LONG = 64
 
