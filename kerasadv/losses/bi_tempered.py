@@ -166,7 +166,8 @@ def _labels(y_true, y_pred, label_smoothing, axis):
         return y_true
     double = keras.backend.standardize_dtype(y_pred.dtype) == "float64"
     y_true = ops.cast(y_true, "float64" if double else "float32")
-    return y_true * (1 - label_smoothing) + label_smoothing / y_pred.shape[axis]
+    classes = ops.cast(ops.shape(y_pred)[axis], y_true.dtype)
+    return y_true * (1 - label_smoothing) + label_smoothing / classes
 
 
 def temperatures(t1, t2):
@@ -178,9 +179,5 @@ def temperatures(t1, t2):
 
 
 def smoothing(value):
-    """The share itself, or a `ValueError` if it is none."""
-    if not 0 <= value <= 1:
-        raise ValueError(
-            f"`label_smoothing`: expected a number from 0 to 1. Received: label_smoothing={value}"
-        )
-    return value
+    """The share as a float, or a `ValueError` if it is none."""
+    return temperature("label_smoothing", value, "from 0 to 1", allowed=lambda x: 0 <= x <= 1)

@@ -18,7 +18,18 @@ class PerLabel(WithDtype):
         return super().__call__(y_true, y_pred, sample_weight)
 
     def with_all_axes(self, sample_weight, y_pred):
-        """Weights with an axis for each of the labels, of size 1 where they had none."""
-        sample_weight = ops.convert_to_tensor(sample_weight, dtype=self.dtype)
-        missing = len(y_pred.shape) - 1 - len(sample_weight.shape)
-        return ops.reshape(sample_weight, (*ops.shape(sample_weight), *[1] * missing))
+        """Weights with an axis for each of those of the labels, of size 1 where they had none.
+
+        Raises:
+            ValueError: If there are more than one per label.
+        """
+        weight = ops.convert_to_tensor(sample_weight, dtype=self.dtype)
+        if len(weight.shape) == len(y_pred.shape) and weight.shape[-1] == 1:
+            weight = ops.squeeze(weight, -1)
+        missing = len(y_pred.shape) - 1 - len(weight.shape)
+        if missing < 0:
+            raise ValueError(
+                "`sample_weight`: expected one per sample, (batch,), or one per label. Received: "
+                f"shape {tuple(weight.shape)}, with y_pred.shape={tuple(y_pred.shape)}"
+            )
+        return ops.reshape(weight, (*ops.shape(weight), *[1] * missing))

@@ -1,5 +1,7 @@
 """The bi-tempered logistic loss for integer labels, which are never made one-hot."""
 
+import numbers
+
 from keras import ops
 
 from kerasadv.losses.bi_tempered import check_shape, slope_by_logits, temperatures
@@ -37,7 +39,8 @@ def sparse_bi_tempered(y_true, y_pred, t1, t2):
         value = (p.total(2 - t1) - 1) / (2 - t1) - chosen.log(t1)
 
         def grad(*args, upstream=None):
-            upstream = ops.expand_dims(args[0] if upstream is None else upstream, -1)
+            upstream = args[0] if upstream is None else upstream
+            upstream = ops.expand_dims(ops.where(known, upstream, float("nan")), -1)
             first = ops.logical_and(p.alone, chosen_logits == p.top)
             pull = ops.where(first, 0, chosen.power(t2 - t1))
             labelled = index == ops.arange(classes, dtype=index.dtype)
@@ -85,19 +88,27 @@ class SparseBiTempered(PerLabel):
     def __init__(self, t1=0.8, t2=1.2, ignore_class=None, name="sparse_bi_tempered", **kwargs):
         super().__init__(name=name, **kwargs)
         self.t1, self.t2 = temperatures(t1, t2)
-        if ignore_class is not None and not isinstance(ignore_class, int):
+        whole = isinstance(ignore_class, numbers.Integral) and not isinstance(ignore_class, bool)
+        if ignore_class is not None and not whole:
             raise ValueError(
                 "`ignore_class`: expected a whole number or None. "
                 f"Received: ignore_class={ignore_class!r}"
             )
-        self.ignore_class = ignore_class
+        self.ignore_class = None if ignore_class is None else int(ignore_class)
 
     def __call__(self, y_true, y_pred, sample_weight=None):
         if self.ignore_class is not None:
-            kept = ops.cast(_integers(y_true, y_pred) != self.ignore_class, self.dtype)
+            kept = _integers(y_true, y_pred) != self.ignore_class
+            mask = getattr(y_pred, "_keras_mask", None)
+            if mask is not None:
+                # Keras divides by the share of a mask, as is done here: once is enough.
+                kept = ops.logical_and(kept, self.with_all_axes(mask, y_pred) > 0)
+                y_pred = ops.copy(y_pred)
+            kept = ops.cast(kept, "float32")
             if self.reduction in ("mean", "sum_over_batch_size"):
                 # Keras divides by the number of labels; these weights make it that of those kept.
-                kept = kept * ops.cast(ops.size(kept), self.dtype) / ops.maximum(ops.sum(kept), 1)
+                kept = kept * (ops.cast(ops.size(kept), "float32") / ops.maximum(ops.sum(kept), 1))
+            kept = ops.cast(kept, self.dtype)
             if sample_weight is not None:
                 kept = kept * self.with_all_axes(sample_weight, y_pred)
             sample_weight = kept

@@ -2,12 +2,12 @@
 
 import argparse
 import dataclasses
-import json
 import os
 import types
 import typing
-from pathlib import Path
 from typing import Any, Literal, TypeVar
+
+from kerasadv.training.run_files import read_json, write_json
 
 R = TypeVar("R")
 
@@ -65,7 +65,7 @@ def from_arguments(arguments: argparse.Namespace, recipe: type[R]) -> R:
 
 def save(recipe: Any, path: str | os.PathLike) -> None:
     """Write a recipe as JSON."""
-    Path(path).write_text(json.dumps(dataclasses.asdict(recipe), indent=2) + "\n")
+    write_json(path, dataclasses.asdict(recipe))
 
 
 def load(path: str | os.PathLike, recipe: type[R]) -> R:
@@ -74,7 +74,22 @@ def load(path: str | os.PathLike, recipe: type[R]) -> R:
     Raises:
         ValueError: If the file does not hold a recipe of that kind.
     """
+    values = read_json(path)
     try:
-        return recipe(**json.loads(Path(path).read_text()))
-    except (TypeError, ValueError) as error:
+        read = recipe(**values)
+    except TypeError as error:
         raise ValueError(f"{path}: expected a recipe as JSON. Received: {error}") from None
+    for name, kind in typing.get_type_hints(recipe).items():
+        value = getattr(read, name)
+        if not _fits(value, kind):
+            raise ValueError(f"{path}: expected `{name}` to be {kind}. Received: {value!r}")
+    return read
+
+
+def _fits(value: Any, kind: Any) -> bool:
+    if isinstance(kind, types.UnionType):
+        return any(_fits(value, part) for part in typing.get_args(kind))
+    if typing.get_origin(kind) is Literal:
+        return value in typing.get_args(kind)
+    # JSON has one kind of number, and writes 1.0 as 1 where others wrote it.
+    return type(value) is kind or (kind is float and type(value) is int)

@@ -281,6 +281,33 @@ def test_an_ignored_class_is_left_out_of_sum_and_mean():
     np.testing.assert_allclose(ours(y, np.nan_to_num(a)), theirs(y, np.nan_to_num(a)), rtol=1e-6)
 
 
+def test_weights_and_masks_with_an_axis_too_many_count_like_those_without():
+    rng = np.random.default_rng(5)
+    a, y = rng.normal(size=(4, 3)).astype("float32"), np.array([0, 1, 2, -1])
+    weight = np.array([1.0, 2.0, 3.0, 4.0], "float32")
+    values = np.array(sparse_bi_tempered(y[:3], a[:3], 0.8, 1.2))
+    loss = SparseBiTempered(ignore_class=-1, reduction="sum")
+    for shape in ((4,), (4, 1)):
+        got = loss(y, a, sample_weight=weight.reshape(shape))
+        np.testing.assert_allclose(got, (values * weight[:3]).sum(), rtol=1e-6)
+    with pytest.raises(ValueError, match=r"`sample_weight`: expected.*Received: shape \(4, 3\)"):
+        loss(y, a, sample_weight=np.ones((4, 3)))
+
+
+def test_a_mask_of_the_predictions_counts_once_with_ignored_labels():
+    # What layers such as Embedding(mask_zero=True) hang on what they give.
+    tokens = np.array([[1, 2, 0, 0], [2, 1, 3, 0]])
+    inputs = keras.Input((4,), dtype="int32")
+    x = keras.layers.Embedding(4, 5, mask_zero=True)(inputs)
+    model = keras.Model(inputs, keras.layers.Dense(3)(x))
+    y = np.array([[1, 2, 0, 0], [2, -1, 0, 1]])
+    got = SparseBiTempered(ignore_class=-1)(y, model(tokens))
+    kept = (tokens != 0) & (y != -1)
+    logits = np.array(model(tokens))[kept]
+    expected = np.array(sparse_bi_tempered(y[kept], logits, 0.8, 1.2)).mean()
+    np.testing.assert_allclose(got, expected, rtol=1e-6)
+
+
 def test_if_all_is_ignored_the_loss_is_zero():
     loss = SparseBiTempered(ignore_class=255)
     assert float(loss(np.full((2, 3), 255), np.ones((2, 3, 4), "float32"))) == 0
@@ -292,6 +319,9 @@ def test_a_label_that_is_no_class_makes_the_loss_nan(label):
         sparse_bi_tempered(np.array([1, label]), np.zeros((2, 3), "float32"), 0.8, 1.2)
     )
     assert np.isfinite(values[0]) and np.isnan(values[1])
+    logits = np.zeros((2, 3), "float32")
+    slope = gradient(lambda p: SparseBiTempered(0.8, 1.2)(np.array([1, label]), p), logits)
+    assert np.isfinite(slope[0]).all() and np.isnan(slope[1]).all()
 
 
 @pytest.mark.parametrize("cls", [BiTempered, SparseBiTempered, BinaryBiTempered])
@@ -310,6 +340,9 @@ def test_other_arguments_out_of_range_are_refused():
         BiTempered(label_smoothing=1.5)
     with pytest.raises(ValueError, match="`ignore_class`: expected.*Received.*'255'"):
         SparseBiTempered(ignore_class="255")
+    with pytest.raises(ValueError, match="`label_smoothing`: expected.*Received.*'0.1'"):
+        BiTempered(label_smoothing="0.1")
+    assert SparseBiTempered(ignore_class=np.int64(255)).get_config()["ignore_class"] == 255
 
 
 def test_labels_of_the_other_kind_are_refused_with_the_loss_to_use():

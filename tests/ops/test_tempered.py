@@ -125,7 +125,11 @@ def hard_rows(classes):
         rows.append(three)
     for scale in (0.1, 1, 3, 10, 100, 1e3, 1e4):
         rows.extend(RNG.normal(size=(4, classes)) * scale)
-    return np.clip(np.array(rows), -1e4, 1e4)
+    for _ in range(24):  # Classes on a few levels, some of them at the edge of what gets anything.
+        levels = -np.append(0, 10 ** RNG.uniform(-1, 3.5, RNG.integers(2, 5)))
+        rows.append(RNG.choice(levels, classes))
+    # In no order, so that thinning them out leaves some of every kind.
+    return RNG.permutation(np.clip(np.array(rows), -1e4, 1e4))
 
 
 @pytest.mark.parametrize("t", [0.0, *TEMPERATURES])
@@ -139,14 +143,33 @@ def test_probabilities_sum_to_one(classes, t):
         assert np.abs(p.sum(axis=-1) - 1).max() <= bound
 
 
-@pytest.mark.parametrize("classes", [16, 24, 25, 63, 100])
+@pytest.mark.parametrize("classes", [16, 24, 25, 30, 63, 100])
 def test_probabilities_sum_to_one_when_compiled_too(classes):
     # These counts of classes are where the number of rounds and the way to add change; XLA adds in
     # another order than TensorFlow's own kernels.
     rows = hard_rows(classes).astype("float32")
-    for t in (0.8, 0.9, 1.1, 1.2, 1.25):
+    for t in (0.0, 0.2, 0.8, 0.9, 1.1, 1.2, 1.25, 4.0):
         p = np.array(compiled(lambda x, t=t: tempered_softmax(x, t))(rows)).astype("float64")
         assert np.abs(p.sum(axis=-1) - 1).max() <= 2e-6
+
+
+def test_the_number_of_classes_may_be_unknown():
+    if keras.backend.backend() != "tensorflow":
+        pytest.skip("only TensorFlow has shapes that are not known")
+    import tensorflow as tf
+
+    for t, classes in ((0.5, 100), (1.2, 30), (4.0, 1000)):
+        softmax = tf.function(
+            lambda x, t=t: tempered_softmax(x, t), input_signature=[tf.TensorSpec((None, None))]
+        )
+        p = softmax(hard_rows(classes).astype("float32")).numpy().astype("float64")
+        assert np.abs(p.sum(axis=-1) - 1).max() <= 2e-6 * max(1, classes / 100)
+
+
+def test_a_temperature_whose_probabilities_vanish_is_refused():
+    np.testing.assert_allclose(tempered_softmax(np.zeros((1, 1000), "float32"), 10.0), 1e-3)
+    with pytest.raises(ValueError, match="`t`: expected at most 12.6 for 1000 classes"):
+        tempered_softmax(np.zeros((1, 1000), "float32"), 20.0)
 
 
 def compiled(function):

@@ -47,8 +47,19 @@ def test_json_round_trip(tmp_path):
     assert recipe.load(tmp_path / "r.json", Example) == Example("b", None, 0.25, True)
 
 
-@pytest.mark.parametrize("text", ["{", '{"unknown": 1}', "[1]"])
+@pytest.mark.parametrize("text", ["{", '{"unknown": 1}', "[1]", "5"])
 def test_other_files_are_named(text, tmp_path):
     (tmp_path / "r.json").write_text(text)
-    with pytest.raises(ValueError, match="r.json: expected a recipe"):
+    with pytest.raises(ValueError, match="r.json: expected (a recipe as )?JSON"):
+        recipe.load(tmp_path / "r.json", Example)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['{"kind": "c"}', '{"path": 5}', '{"rate": "fast"}', '{"rate": null}', '{"fast_mode": 1}'],
+)
+def test_values_of_another_kind_are_named(text, tmp_path):
+    (tmp_path / "r.json").write_text(text)
+    name = text[2:].partition('"')[0]
+    with pytest.raises(ValueError, match=f"r.json: expected `{name}` to be .* Received: "):
         recipe.load(tmp_path / "r.json", Example)

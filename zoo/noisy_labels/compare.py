@@ -9,8 +9,6 @@ and started twice at a time with other --noise, --losses or --seeds.
 
 import argparse
 import dataclasses
-import json
-import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +19,7 @@ import keras
 import kerasadv
 from kerasadv.data import DataError
 from kerasadv.training import recipe as recipes
+from kerasadv.training.run_files import read_json, write_json, write_text
 from zoo.noisy_labels import data as datasets
 from zoo.noisy_labels.curves import draw_curves
 from zoo.noisy_labels.train import Recipe, check, train
@@ -43,19 +42,18 @@ class Setting(NamedTuple):
 # What the search tries; q of generalized cross-entropy is 1 - t1, and its authors' q is 0.7.
 CANDIDATES = {
     "crossentropy": [Setting(rate) for rate in (0.0003, 0.001, 0.003)],
-    "generalized_crossentropy": [Setting(rate, 0.3) for rate in (0.001, 0.003, 0.01)],
+    "generalized_crossentropy": [Setting(rate, 0.3) for rate in (0.003, 0.01, 0.03)],
     "bi_tempered": [
         Setting(0.001, 0.8, 1.2),
         Setting(0.003, 0.5, 2.0),
-        Setting(0.003, 0.2, 2.0),
-        *(Setting(rate, 0.2, 4.0) for rate in (0.003, 0.01, 0.03)),
+        *(Setting(rate, 0.2, 4.0) for rate in (0.01, 0.03, 0.1)),
     ],
 }
-# Where nothing was searched.
+# Where nothing was searched: what was found on Fashion-MNIST at 40 %.
 SETTINGS = {
-    "crossentropy": Setting(0.001),
-    "generalized_crossentropy": Setting(0.003, 0.3),
-    "bi_tempered": Setting(0.01, 0.2, 4.0),
+    "crossentropy": Setting(0.0003),
+    "generalized_crossentropy": Setting(0.01, 0.3),
+    "bi_tempered": Setting(0.1, 0.2, 4.0),
 }
 
 
@@ -83,14 +81,19 @@ def search(basis: Recipe, noises: list[str], losses: list[str], output: Path) ->
 def searched(output: Path) -> dict[str, dict[str, dict[str, float]]]:
     """The best setting for each noise and loss of all trials that have finished; writes it too."""
     settings: dict[str, dict[str, dict[str, float]]] = {}
+    table = []
     for recipe, result, _ in finished(output / "search"):
         best = settings.setdefault(recipe.noise, {})
         accuracy = result["validation_accuracy"]
+        cells = [_title(recipe.noise), LOSSES[recipe.loss], _setting(recipe)]
+        cells += [f"{100 * value:.1f}" for value in (accuracy, result["test_accuracy"])]
+        table.append(_row(cells))
         if accuracy > best.get(recipe.loss, {}).get("validation_accuracy", -1):
             setting = Setting(recipe.learning_rate, recipe.t1, recipe.t2)
             best[recipe.loss] = {**setting._asdict(), "validation_accuracy": accuracy}
     if settings:
-        _write(output / "settings.json", json.dumps(settings, indent=2) + "\n")
+        write_json(output / "settings.json", settings)
+        write_text(output / "search.md", _SEARCH_HEAD + "".join(table))
     return settings
 
 
@@ -135,8 +138,8 @@ def finished(folder: Path) -> Iterator[tuple[Recipe, dict, list[dict]]]:
     for path in sorted(folder.glob("*/*/result.json")):
         yield (
             recipes.load(path.with_name("recipe.json"), Recipe),
-            json.loads(path.read_text()),
-            json.loads(path.with_name("history.json").read_text()),
+            read_json(path),
+            read_json(path.with_name("history.json")),
         )
 
 
@@ -155,13 +158,20 @@ def summarize(output: Path) -> None:
                 curves = [[epoch["test_accuracy"] for epoch in row[2]] for row in some]
                 panels[_title(noise)][called] = curves
     runs = [{"recipe": dataclasses.asdict(row[0]), "result": row[1]} for row in rows]
-    _write(output / "results.json", json.dumps(runs, indent=1) + "\n")
-    _write(output / "results.md", _HEAD + "".join(table))
+    write_json(output / "results.json", runs)
+    write_text(output / "results.md", _HEAD + "".join(table))
     draw_curves(
         panels, "Test accuracy, on right labels; thick: mean of the seeds", output / "curves.png"
     )
 
 
+_SEARCH_HEAD = """\
+Accuracy in percent after the last epoch, seed 0: on the validation part, with its wrong labels,
+which is what settings are chosen by, and on the test part, whose labels are right.
+
+| noise | loss | learning rate, t1, t2 | validation | test |
+|---|---|---|---|---|
+"""
 _HEAD = """\
 Test accuracy in percent, on right labels: mean over seeds and, in brackets, their range. Settings
 were chosen with wrong labels in the validation part; the best epoch only those know who have right
@@ -174,12 +184,6 @@ of the most suspicious.
 
 
 def _line(called: str, noise: str, rows: list[tuple[Recipe, dict, list[dict]]]) -> str:
-    recipe = rows[0][0]
-    setting = [f"{recipe.learning_rate:g}"]
-    if recipe.loss != "crossentropy":
-        setting.append(f"{recipe.t1:g}")
-    if recipe.loss == "bi_tempered":
-        setting.append(f"{recipe.t2:g}")
     keys = (
         "test_accuracy",
         "best_test_accuracy",
@@ -187,8 +191,16 @@ def _line(called: str, noise: str, rows: list[tuple[Recipe, dict, list[dict]]]) 
         "wrong_among_most_suspicious",
     )
     cells = [_mean_and_range([row[1][key] for row in rows if key in row[1]]) for key in keys]
-    columns = [_title(noise), called, ", ".join(setting), str(len(rows)), *cells]
-    return f"| {' | '.join(columns)} |\n"
+    return _row([_title(noise), called, _setting(rows[0][0]), str(len(rows)), *cells])
+
+
+def _row(cells: list[str]) -> str:
+    return f"| {' | '.join(cells)} |\n"
+
+
+def _setting(recipe: Recipe) -> str:
+    used = {"crossentropy": 1, "generalized_crossentropy": 2, "bi_tempered": 3}[recipe.loss]
+    return ", ".join(f"{value:g}" for value in (recipe.learning_rate, recipe.t1, recipe.t2)[:used])
 
 
 def _mean_and_range(values: list[float]) -> str:
@@ -219,13 +231,6 @@ def _recipe(basis: Recipe, noise: str, loss: str, setting: Setting, seed: int) -
     return dataclasses.replace(basis, **changes)
 
 
-def _write(path: Path, text: str) -> None:
-    # Whole or not at all: two of these commands may run at a time.
-    partial = path.with_name(f"{path.name}.{os.getpid()}")
-    partial.write_text(text)
-    os.replace(partial, path)
-
-
 def main(argv: list[str] | None = None) -> None:
     """The command line: search, or train the grid."""
     parser = argparse.ArgumentParser(
@@ -238,7 +243,13 @@ def main(argv: list[str] | None = None) -> None:
     add("--data-dir", metavar="DIR", help="directory with the files of the set")
     add("--output", metavar="DIR", default="runs/noisy_labels", type=Path, help="where all goes")
     add("--search", action="store_true", help="choose settings, with seed 0")
-    add("--noise", nargs="+", default=["0", "0.2", "0.4"], metavar="NOISE", help="as in train")
+    add(
+        "--noise",
+        nargs="+",
+        default=["0", "0.2", "0.4", "0.6"],
+        metavar="NOISE",
+        help="as in train",
+    )
     add("--losses", nargs="+", choices=list(LOSSES), default=list(LOSSES), help="some or all")
     add("--seeds", nargs="+", type=int, default=[1, 2, 3], metavar="SEED", help="of the grid")
     add("--epochs", type=int, default=Recipe.epochs, help="of each training")

@@ -32,13 +32,16 @@ def draw_curves(panels: Mapping[str, Mapping[str, Series]], title: str, path: Pa
     colours = dict(zip(names, _COLOURS * len(names)))
     runs = [run for series in panels.values() for some in series.values() for run in some]
     columns = min(3, len(panels))
-    head = 78
-    sheet = _Sheet(columns * _SIZE[0] + 16, math.ceil(len(panels) / columns) * _SIZE[1] + head + 12)
+    width = columns * _SIZE[0] + 16
+    legend = _legend(names, width)
+    head = 42 + 24 * (1 + max(top for _, top in legend.values()))
+    sheet = _Sheet(width, math.ceil(len(panels) / columns) * _SIZE[1] + head + 24)
     sheet.write((20, 10), title, 19)
-    left = 20.0
-    for name in names:
-        sheet.line([(left, 52), (left + 26, 52)], colours[name], 4)
-        left += 32 + sheet.write((left + 32, 42), name, 15) + 24
+    for name, (left, row) in legend.items():
+        top = 42 + 24 * row
+        sheet.line([(left, top + 10), (left + 26, top + 10)], colours[name], 4)
+        sheet.write((left + 32, top), name, 15)
+    head += 12
     axes = _Axes(max(len(run) for run in runs), *_range(np.concatenate(runs)))
     for place, (name, series) in enumerate(panels.items()):
         corner = (place % columns * _SIZE[0], head + place // columns * _SIZE[1])
@@ -47,6 +50,21 @@ def draw_curves(panels: Mapping[str, Mapping[str, Series]], title: str, path: Pa
             axes.curves(series, colours), (corner[0] + _MARGINS[0], corner[1] + _MARGINS[1])
         )
     sheet.save(path)
+
+
+def _legend(names: Sequence[str], width: int) -> dict[str, tuple[float, int]]:
+    """For each name how far from the left it starts and in which row: a new one where one is full.
+
+    A name is written 32 pixels to the right of the start of its line.
+    """
+    places, left, row = {}, 20.0, 0
+    for name in names:
+        length = 32 + ImageFont.load_default(size=15).getlength(name)
+        if left > 20 and left + length > width - 8:
+            left, row = 20.0, row + 1
+        places[name] = (left, row)
+        left += length + 24
+    return places
 
 
 class _Sheet:

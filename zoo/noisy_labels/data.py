@@ -55,9 +55,11 @@ def load(name: str, data_dir: str | None = None, noise: str = "0", seed: int = 0
 
     Raises:
         DataError: If something is wrong with the directory or a file in it.
-        ValueError: If the noise is none that there is.
+        ValueError: If the noise is none that there is, or the seed negative.
     """
     parse(noise)  # What is none fails before anything is read.
+    if seed < 0:
+        raise ValueError(f"`seed`: expected a whole number of at least 0. Received: seed={seed}")
     if name == "digits":
         parts = _digits()
     elif name == "fashion_mnist":

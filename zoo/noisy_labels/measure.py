@@ -1,12 +1,11 @@
 """What is measured of a classifier while it trains and when it has been trained."""
 
-import json
-import os
 from pathlib import Path
 
 import keras
 import numpy as np
 
+from kerasadv.training.run_files import read_json, write_json
 from zoo.noisy_labels import suspects
 from zoo.noisy_labels.data import Data
 
@@ -37,17 +36,15 @@ class Curves(keras.callbacks.Callback):
         logs = {} if logs is None else logs
         guesses = probabilities(self.model, self.data.test_images).argmax(axis=1)
         logs["test_accuracy"] = float((guesses == self.data.test_labels).mean())
-        rows = json.loads(self.path.read_text())[:epoch] if epoch else []
+        rows = read_json(self.path)[:epoch] if epoch else []
         shown = ("loss", "accuracy", "val_loss", "val_accuracy", "test_accuracy")
         rows.append({"epoch": epoch + 1, **{name: float(logs[name]) for name in shown}})
-        partial = self.path.with_suffix(".partial")
-        partial.write_text(json.dumps(rows, indent=1) + "\n")
-        os.replace(partial, self.path)
+        write_json(self.path, rows)
 
 
 def report(model: keras.Model, data: Data, run: Path) -> dict:
     """What a training ends with, and the table and the sheet of suspicious labels."""
-    history = json.loads((run / "history.json").read_text())
+    history = read_json(run / "history.json")
     seen = probabilities(model, data.images)
     suspects.save_table(data, seen, run / "suspects.csv")
     suspects.save_sheet(data, seen, run / "suspects.png")

@@ -7,7 +7,6 @@ python -m zoo.style_transfer.train --resume runs/style_transfer-...
 
 import argparse
 import dataclasses
-import json
 import sys
 import time
 from pathlib import Path
@@ -20,6 +19,7 @@ from PIL import Image
 import kerasadv
 from kerasadv.data import DataError
 from kerasadv.training import recipe as recipes
+from kerasadv.training.run_files import read_json, write_json
 from zoo.style_transfer import data as datasets
 from zoo.style_transfer.model import StyleTransfer
 from zoo.style_transfer.objective import Objective
@@ -91,8 +91,7 @@ def train(recipe: Recipe, photos: datasets.Photos, paintings: dict, run: Path) -
     run.mkdir(parents=True, exist_ok=True)
     if done == 0:
         recipes.save(recipe, run / "recipe.json")
-    text = json.dumps({"styles": objective.styles, **arguments}, indent=2)
-    (run / ARGUMENTS).write_text(text + "\n")
+    write_json(run / ARGUMENTS, {"styles": objective.styles, **arguments})
     gallery = Gallery(photos.held_back, objective, recipe.image_size)
     model.fit(
         crops.batches(),
@@ -112,7 +111,7 @@ def train(recipe: Recipe, photos: datasets.Photos, paintings: dict, run: Path) -
     if done == 0:  # Nobody knows how long the parts of an interrupted training took.
         result["minutes"] = round((time.monotonic() - started) / 60, 1)
         result["processor_minutes"] = round((time.process_time() - processor) / 60, 1)
-    (run / "result.json").write_text(json.dumps(result, indent=2) + "\n")
+    write_json(run / "result.json", result)
     return trained
 
 
@@ -149,7 +148,8 @@ class Gallery:
         rows, shown = [self.photos], {}  # type: tuple[list, dict]
         for style, shares in zip(self.objective.styles, np.eye(len(self.objective.styles))):
             shares = np.tile(shares.astype("float32"), (len(images), 1))
-            painted = np.asarray(model.predict_on_batch([images, shares]))
+            # Not `predict`, which gives the batch of a mirrored model once for each device.
+            painted = np.asarray(model([images, shares], training=False))
             rows.append(painted.round().astype("uint8"))
             targets = datasets.with_shares(images, shares)
             for term, values in self.objective.terms(targets, painted).items():
@@ -208,6 +208,7 @@ def main(argv: list[str] | None = None) -> None:
             photos = datasets.load_photos(recipe.data, recipe.data_dir)
             print(f"{len(photos.training)} photos to train on, styles: {', '.join(paintings)}")
             train(recipe, photos, paintings, run)
+        result = read_json(run / "result.json")
     except (ValueError, OSError, kerasadv.training.NotANumber) as error:
         # One line: what is wrong, and with what. Every argument and file is named in it.
         sys.exit(f"error: {(str(error) or repr(error)).splitlines()[0]}")
@@ -215,7 +216,6 @@ def main(argv: list[str] | None = None) -> None:
         if (run / "recipe.json").exists():
             print(f"\nstopped; to go on: python -m zoo.style_transfer.train --resume {run}")
         sys.exit(130)
-    result = json.loads((run / "result.json").read_text())
     time_taken = f", after {result['minutes']} minutes" if "minutes" in result else ""
     weights = run / "model.weights.h5"
     print(

@@ -7,7 +7,6 @@ python -m zoo.unet.train --resume runs/unet-...
 
 import argparse
 import dataclasses
-import json
 import sys
 import time
 from pathlib import Path
@@ -20,6 +19,7 @@ from PIL import Image
 import kerasadv
 from kerasadv.data import DataError
 from kerasadv.training import recipe as recipes
+from kerasadv.training.run_files import read_json, write_json
 from zoo.unet import data as datasets
 from zoo.unet.model import UNet
 from zoo.unet.predict import ARGUMENTS, label
@@ -96,7 +96,7 @@ def train(recipe: Recipe, data: datasets.Data, run: Path) -> keras.Model:
         run.mkdir(parents=True, exist_ok=True)
         if done == 0:
             recipes.save(recipe, run / "recipe.json")
-        (run / ARGUMENTS).write_text(json.dumps(arguments, indent=2) + "\n")
+        write_json(run / ARGUMENTS, arguments)
         # Every device gets the same number of images, as none may go without.
         even = len(data.held_back) % strategy.num_replicas_in_sync == 0
         validation = data.held_back * (1 if even else strategy.num_replicas_in_sync)
@@ -111,7 +111,7 @@ def train(recipe: Recipe, data: datasets.Data, run: Path) -> keras.Model:
     if done == 0:  # Nobody knows how long the parts of an interrupted training took.
         result["minutes"] = round((time.monotonic() - started) / 60, 1)
         result["processor_minutes"] = round((time.process_time() - processor) / 60, 1)
-    (run / "result.json").write_text(json.dumps(result, indent=2) + "\n")
+    write_json(run / "result.json", result)
     return trained
 
 
@@ -239,6 +239,7 @@ def main(argv: list[str] | None = None) -> None:
             check(recipe, data)
             print(f"{len(data.training)} images to train on, {len(data.held_back)} held back")
             train(recipe, data, run)
+        result = read_json(run / "result.json")
     except (ValueError, OSError, kerasadv.training.NotANumber) as error:
         # One line: what is wrong, and with what. Every argument and file is named in it.
         sys.exit(f"error: {(str(error) or repr(error)).splitlines()[0]}")
@@ -246,7 +247,6 @@ def main(argv: list[str] | None = None) -> None:
         if (run / "recipe.json").exists():
             print(f"\nstopped; to go on: python -m zoo.unet.train --resume {run}")
         sys.exit(130)
-    result = json.loads((run / "result.json").read_text())
     time_taken = f", after {result['minutes']} minutes" if "minutes" in result else ""
     print(
         f"\nDice {result['dice']:.3f} and IoU {result['iou']:.3f} on "

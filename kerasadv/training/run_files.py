@@ -1,0 +1,50 @@
+"""The small files that a run leaves: written whole or not at all, and named where they are bad."""
+
+import json
+import os
+from pathlib import Path
+
+
+def write_text(path: str | os.PathLike, text: str) -> None:
+    """Write a text file so that, whatever is killed when, nobody ever finds half of it.
+
+    Args:
+        path: The file; one that is there is replaced.
+        text: What it shall hold.
+
+    Example:
+    >>> import tempfile
+    >>> from kerasadv.training.run_files import read_json, write_text
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_text(f"{folder}/result.json", '{"dice": 0.5}')
+    ...     read_json(f"{folder}/result.json")
+    {'dice': 0.5}
+    """
+    path = Path(path)
+    # Two processes may write the same file.
+    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    try:
+        with open(partial, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)  # Only there if something failed, such as a full disk.
+
+
+def write_json(path: str | os.PathLike, value) -> None:
+    """Write a value as JSON, whole or not at all."""
+    write_text(path, json.dumps(value, indent=2) + "\n")
+
+
+def read_json(path: str | os.PathLike):
+    """Read a JSON file.
+
+    Raises:
+        ValueError: If it holds something else; the message names the file.
+    """
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path}: expected JSON. Received: {error}") from None

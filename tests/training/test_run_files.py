@@ -1,0 +1,37 @@
+"""Small files of a run: whole or not at all, and named where they are bad."""
+
+import os
+
+import pytest
+
+from kerasadv.training import run_files
+
+
+def test_what_was_written_is_read_and_replaced(tmp_path):
+    path = tmp_path / "result.json"
+    for value in ({"dice": 0.5}, [{"epoch": 1}]):
+        run_files.write_json(path, value)
+        assert run_files.read_json(path) == value
+    assert [p.name for p in tmp_path.iterdir()] == ["result.json"]
+
+
+def test_a_write_that_fails_leaves_what_was_there(tmp_path, monkeypatch):
+    path = tmp_path / "result.json"
+    run_files.write_json(path, 1)
+
+    def full(descriptor):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        run_files.write_json(path, 2)
+    assert run_files.read_json(path) == 1
+    assert [p.name for p in tmp_path.iterdir()] == ["result.json"]
+
+
+@pytest.mark.parametrize("content", [b"", b'{"dice": 0.', b"\xff\xfe"])
+def test_a_file_that_is_no_json_is_named(tmp_path, content):
+    path = tmp_path / "result.json"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match="result.json: expected JSON. Received: "):
+        run_files.read_json(path)
