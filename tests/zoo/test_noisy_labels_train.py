@@ -284,6 +284,7 @@ def test_bad_recipes_are_refused_before_anything_is_made(folder, tmp_path, monke
         ("--noise", "much"),
         ("--t1", 1.5),
         ("--t2", -0.5),
+        ("--seed", -1),
     ):
         assert str(value) in refused(*options(folder), option, value)
     message = refused(*options(folder), "--loss", "generalized_crossentropy", "--t1", 1)
