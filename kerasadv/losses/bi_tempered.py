@@ -147,10 +147,15 @@ def _soft_part(y, t1, axis):
     return ops.cond(ops.any(softness != 0), soft, lambda: softness)
 
 
-def check_shape(y_true, y_pred, wanted):
-    """Raise a `ValueError` that says what was `wanted` if two shapes differ."""
-    known = [(a, b) for a, b in zip(y_true.shape, y_pred.shape) if None not in (a, b)]
-    if len(y_true.shape) != len(y_pred.shape) or any(a != b for a, b in known):
+def check_shape(y_true, y_pred, wanted, shape=None, wanted_shape=None):
+    """Raise a `ValueError` that says what was `wanted` if two shapes differ.
+
+    They are those of the arguments, unless others are given that stand for them.
+    """
+    shape = y_true.shape if shape is None else shape
+    wanted_shape = y_pred.shape if wanted_shape is None else wanted_shape
+    known = [(a, b) for a, b in zip(shape, wanted_shape) if None not in (a, b)]
+    if len(shape) != len(wanted_shape) or any(a != b for a, b in known):
         raise ValueError(
             f"`y_true`: expected {wanted}. Received: y_true.shape={tuple(y_true.shape)}, "
             f"y_pred.shape={tuple(y_pred.shape)}"

@@ -27,7 +27,8 @@ class PerLabel(WithDtype):
         if len(weight.shape) == len(y_pred.shape) and weight.shape[-1] == 1:
             weight = ops.squeeze(weight, -1)
         missing = len(y_pred.shape) - 1 - len(weight.shape)
-        if missing < 0:
+        known = [(a, b) for a, b in zip(weight.shape, y_pred.shape) if None not in (a, b)]
+        if missing < 0 or any(a not in (1, b) for a, b in known):
             raise ValueError(
                 "`sample_weight`: expected one per sample, (batch,), or one per label. Received: "
                 f"shape {tuple(weight.shape)}, with y_pred.shape={tuple(y_pred.shape)}"

@@ -133,9 +133,17 @@ class SparseBiTempered(PerLabel):
 
 
 def _integers(y_true, y_pred):
-    y_true = ops.convert_to_tensor(y_true)
+    labels = y_true = ops.convert_to_tensor(y_true)
     if len(y_true.shape) == len(y_pred.shape) and y_true.shape[-1] == 1:
-        y_true = ops.squeeze(y_true, -1)
-    wanted = "integer labels of the shape of `y_pred` without classes (or use BiTempered)"
-    check_shape(ops.expand_dims(y_true, -1), y_pred[..., :1], wanted)
-    return ops.cast(y_true, "int32")
+        labels = ops.squeeze(y_true, -1)
+    wanted = (
+        "integer labels of the shape of `y_pred` without classes (one-hot labels: BiTempered; one "
+        "logit: BinaryBiTempered)"
+    )
+    check_shape(y_true, y_pred, wanted, labels.shape, y_pred.shape[:-1])
+    if y_pred.shape[-1] == 1:
+        raise ValueError(
+            "`y_pred`: expected logits of two classes or more on the last axis (one logit: "
+            f"BinaryBiTempered). Received: y_pred.shape={tuple(y_pred.shape)}"
+        )
+    return ops.cast(labels, "int32")

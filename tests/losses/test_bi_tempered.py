@@ -349,7 +349,11 @@ def test_labels_of_the_other_kind_are_refused_with_the_loss_to_use():
     logits = np.zeros((4, 3), "float32")
     with pytest.raises(ValueError, match="`y_true`.*SparseBiTempered.*Received"):
         BiTempered()(np.zeros(4), logits)
-    with pytest.raises(ValueError, match="`y_true`.*BiTempered.*Received"):
+    with pytest.raises(ValueError, match=r"`y_true`.*one-hot labels: BiTempered.*\(4, 3\), y_pred"):
         SparseBiTempered()(np.zeros((4, 3)), logits)
+    with pytest.raises(ValueError, match=r"`y_pred`.*BinaryBiTempered.*y_pred.shape=\(4, 1\)"):
+        SparseBiTempered()(np.zeros((4, 1)), logits[:, :1])
+    with pytest.raises(ValueError, match=r"`sample_weight`: expected.*Received: shape \(3,\)"):
+        SparseBiTempered()(np.zeros(4), logits, sample_weight=np.ones(3))
     with pytest.raises(ValueError, match="`y_true`.*Received"):
         BinaryBiTempered()(np.zeros((4, 2)), logits)

@@ -171,7 +171,7 @@ def test_the_report_counts_labels_learnt_by_heart_and_labels_seen_through(tmp_pa
 def test_says_what_it_made(run, folder, tmp_path, capsys):
     train.main(["--resume", str(run)])
     out = capsys.readouterr().out
-    for words in ("has finished already", "clean test images", "suspects.png", "history.json"):
+    for words in ("has finished already", "on the test images", "suspects.png", "history.json"):
         assert words in out
 
 
@@ -299,7 +299,7 @@ def test_too_few_images_for_a_batch_are_refused(tmp_path):
         (tmp_path / name).mkdir()
         for k in range(30):
             Image.new("L", (28, 28), k).save(tmp_path / name / f"{k}.png")
-    assert "expected 128 images, a batch. Received: " in refused(*options(tmp_path))
+    assert "expected 128 images to train on, a batch. Received: " in refused(*options(tmp_path))
 
 
 def test_nan_ends_with_one_line(tiny, folder, tmp_path):

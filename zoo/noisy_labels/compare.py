@@ -22,6 +22,7 @@ from kerasadv.training import recipe as recipes
 from kerasadv.training.run_files import read_json, write_json, write_text
 from zoo.noisy_labels import data as datasets
 from zoo.noisy_labels.curves import draw_curves
+from zoo.noisy_labels.noise import parse
 from zoo.noisy_labels.train import Recipe, check, train
 
 LOSSES = {
@@ -231,27 +232,26 @@ def _recipe(basis: Recipe, noise: str, loss: str, setting: Setting, seed: int) -
     return dataclasses.replace(basis, **changes)
 
 
+class _Help(argparse.RawDescriptionHelpFormatter, argparse.ArgumentDefaultsHelpFormatter):
+    """The text as it is written, and every default."""
+
+
 def main(argv: list[str] | None = None) -> None:
     """The command line: search, or train the grid."""
     parser = argparse.ArgumentParser(
         "python -m zoo.noisy_labels.compare",
         description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=_Help,
     )
     add = parser.add_argument
     add("--data", choices=["digits", "fashion_mnist", "folder"], default="digits", help="the set")
     add("--data-dir", metavar="DIR", help="directory with the files of the set")
     add("--output", metavar="DIR", default="runs/noisy_labels", type=Path, help="where all goes")
-    add("--search", action="store_true", help="choose settings, with seed 0")
-    add(
-        "--noise",
-        nargs="+",
-        default=["0", "0.2", "0.4", "0.6"],
-        metavar="NOISE",
-        help="as in train",
-    )
+    add("--search", action="store_true", help="choose settings, with seed 0, instead")
+    noises = ["0", "0.2", "0.4", "0.6"]
+    add("--noise", nargs="+", default=noises, metavar="NOISE", help="each as in train")
     add("--losses", nargs="+", choices=list(LOSSES), default=list(LOSSES), help="some or all")
-    add("--seeds", nargs="+", type=int, default=[1, 2, 3], metavar="SEED", help="of the grid")
+    add("--seeds", nargs="+", type=int, default=[1, 2, 3], metavar="SEED", help="not in a search")
     add("--epochs", type=int, default=Recipe.epochs, help="of each training")
     add("--activation", default=Recipe.activation, help="prelu, elu, or any of Keras")
     options = parser.parse_args(argv)
@@ -261,8 +261,10 @@ def main(argv: list[str] | None = None) -> None:
         epochs=options.epochs,
         activation=options.activation,
     )
-    options.output.mkdir(parents=True, exist_ok=True)
     try:
+        for noise in options.noise:
+            parse(noise)
+        options.output.mkdir(parents=True, exist_ok=True)
         if options.search:
             search(basis, options.noise, options.losses, options.output)
         else:

@@ -174,22 +174,27 @@ def _validation(data: datasets.Data, replicas: int) -> tf.data.Dataset:
     )
 
 
-def check(recipe: Recipe, data: datasets.Data) -> None:
-    """Raise a `DataError` for a recipe that cannot work on this data, before anything is made."""
+def check(recipe: Recipe, data: datasets.Data | None = None) -> None:
+    """Raise a `ValueError` for a recipe that cannot work, alone or on this data."""
     devices = kerasadv.training.strategy(recipe.strategy).num_replicas_in_sync
     wrong = None
     if recipe.epochs < 1:
         wrong = f"--epochs: expected at least 1. Received: {recipe.epochs}"
-    elif not recipe.learning_rate > 0:
+    elif not 0 < recipe.learning_rate < float("inf"):
         wrong = f"--learning-rate: expected a number above 0. Received: {recipe.learning_rate}"
     elif not 0 <= recipe.t1 < 1 and recipe.loss == "generalized_crossentropy":
         wrong = f"--t1: expected 0 to below 1 for {recipe.loss}. Received: {recipe.t1}"
-    elif len(data.images) < BATCH_SIZE:
-        wrong = f"--data: expected {BATCH_SIZE} images, a batch. Received: {len(data.images)}"
+    elif data is not None and len(data.images) < BATCH_SIZE:
+        total = len(data.images) + len(data.validation_images) + len(data.test_images)
+        wrong = (
+            f"--data: expected {BATCH_SIZE} images to train on, a batch. Received: "
+            f"{len(data.images)}, {total} with those to validate and test on"
+        )
     elif BATCH_SIZE % devices:
         wrong = f"--strategy: {devices} devices cannot share batches of {BATCH_SIZE} images evenly"
     if wrong:
         raise DataError(wrong)
+    loss(recipe)  # Refuses temperatures that are out of range.
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -211,14 +216,17 @@ def main(argv: list[str] | None = None) -> None:
         if arguments.resume:
             recipe = _resumed(recipe, arguments.output, run)
         elif run.exists() and (not run.is_dir() or any(run.iterdir())):
-            raise DataError(f"{run}: is there already; go on with --resume {run}, or name another")
+            go_on = f"go on with --resume {run}, or " if (run / "recipe.json").exists() else ""
+            raise DataError(f"{run}: is there already; {go_on}name another")
         if (run / "result.json").exists():  # The last thing that a training leaves.
             print(f"{run}: has finished already")
         else:
+            check(recipe)
             data = datasets.load(recipe.data, recipe.data_dir, recipe.noise, recipe.seed)
             check(recipe, data)
             wrong = int((data.labels != data.true_labels).sum())
-            print(f"{len(data.labels)} images to train on, {wrong} of them with a wrong label")
+            made = f", the labels of {wrong} of them made wrong" if wrong else ""
+            print(f"{len(data.labels)} images to train on{made}", flush=True)
             train(recipe, data, run)
         result = read_json(run / "result.json")
     except (ValueError, OSError, kerasadv.training.NotANumber) as error:
@@ -230,7 +238,8 @@ def main(argv: list[str] | None = None) -> None:
         sys.exit(130)
     time_taken = f", after {result['minutes']} minutes" if "minutes" in result else ""
     print(
-        f"\naccuracy {result['test_accuracy']:.3f} on the clean test images{time_taken}\n"
+        f"\naccuracy {result['test_accuracy']:.3f} on the test images{time_taken}; no label of "
+        "theirs was made wrong\n"
         f"  suspects  {run / 'suspects.png'}: labels to look at; all in {run / 'suspects.csv'}\n"
         f"  curves    {run / 'history.json'}\n"
         f"  weights   {run / 'model.weights.h5'}\n"
