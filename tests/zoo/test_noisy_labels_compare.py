@@ -61,11 +61,16 @@ def test_the_search_takes_what_does_best_on_wrong_labels(trained, tmp_path, caps
     settings = json.loads((tmp_path / "settings.json").read_text())["0.4"]
     chosen = {k: (v["learning_rate"], v["t1"], v["t2"]) for k, v in settings.items()}
     assert chosen == {
-        "crossentropy": (0.02, 0.8, 1.2),
-        "generalized_crossentropy": (0.02, 0.3, 1.2),
+        # Temperatures that a loss does not have stay as they are.
+        "crossentropy": (0.02, compare.Recipe.t1, compare.Recipe.t2),
+        "generalized_crossentropy": (0.02, 0.3, compare.Recipe.t2),
         "bi_tempered": (0.03, 0.5, 3.0),
     }
     assert "the loss became nan" in capsys.readouterr().out
+    # All that was tried and ended: 0.6 - |0.02 - 0.03| - |0.3 - 0.4|, and 0.9 - 0.4 * 0.1.
+    table = (tmp_path / "search.md").read_text()
+    assert "| 40% wrong | generalized cross-entropy | 0.02, 0.3 | 49.0 | 86.0 |" in table
+    assert table.count("| 40% wrong |") == 2 + 2 + 6
 
 
 def test_the_grid_takes_what_the_search_chose(trained, tmp_path):
@@ -101,7 +106,11 @@ def test_a_folder_of_other_settings_is_not_mixed_in(trained, tmp_path):
 
 def test_unknown_noise_is_refused_in_one_line(trained, tmp_path):
     with pytest.raises(SystemExit, match="error: `noise`: .*pear"):
-        main("--noise", "pear:0.4", "--output", tmp_path)
+        main("--noise", "pear:0.4", "--output", tmp_path / "new")
+    assert not (tmp_path / "new").exists()
+    (tmp_path / "file").touch()
+    with pytest.raises(SystemExit, match="error: .*file"):
+        main("--output", tmp_path / "file")
 
 
 def test_the_table_has_means_and_ranges(trained, tmp_path):
