@@ -146,9 +146,9 @@ def optimizer(recipe: Recipe, steps: int) -> keras.optimizers.Optimizer:
 
     Temperatures change the size of the gradients, and how it changes while a model learns: at
     first, when each of ten classes has 0.1, those of `t2 = 4` are 1000 times smaller than those of
-    `t2 = 1`. Adam makes up for that. But when right labels have been learnt and hardly pull any
-    more, it would also blow up what is left, the weak pulls of the wrong ones, to steps of full
-    size; AMSGrad goes by the largest gradients there were.
+    `t2 = 1`, and plain gradient descent hardly moves. Adam makes up for that. AMSGrad goes by the
+    largest gradients there were, so that when right labels hardly pull any more, the weak pulls of
+    wrong ones are not blown up to steps of full size.
     """
     rate = keras.optimizers.schedules.CosineDecay(recipe.learning_rate, steps * recipe.epochs)
     return keras.optimizers.Adam(rate, amsgrad=True)
