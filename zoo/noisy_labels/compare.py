@@ -210,7 +210,7 @@ def _mean_and_range(values: list[float]) -> str:
     mean, low, high = (
         100 * value for value in (sum(values) / len(values), min(values), max(values))
     )
-    return f"{mean:.1f} ({low:.1f} to {high:.1f})"
+    return f"{mean:.1f}" + (f" ({low:.1f} to {high:.1f})" if len(values) > 1 else "")
 
 
 def _title(noise: str) -> str:
