@@ -12,8 +12,8 @@ from kerasadv.saving import register
 def bi_tempered(y_true, y_pred, t1, t2, label_smoothing=0.0, axis=-1):
     """The Bregman divergence of `log_t1` between labels and the tempered softmax of the logits.
 
-    Arguments are those of `BiTempered`; one value per label, `(batch, ...)` without the axis of
-    the classes. Labels get no gradient.
+    Arguments are those of `BiTempered`, and the axis of the classes; one value per label,
+    `(batch, ...)` without that axis. Labels get no gradient.
 
     Example:
     >>> import numpy as np

@@ -28,6 +28,10 @@ class Tempered:
         logits: Scores in float32 or float64.
         t: Temperature, at least 0.
         axis: The axis of the classes.
+
+    Raises:
+        ValueError: If `t` is so high that powers of the probabilities of so many classes are 0 in
+            floats: in float32, above 12.6 for 1000 classes.
     """
 
     def __init__(self, logits, t, axis=-1):
@@ -78,7 +82,7 @@ class Tempered:
         return result
 
     def total(self, exponent):
-        """The same from `others` and `best`, whose sums the slope needs as well."""
+        """The same as `sum`, from `others` and `best`, whose sums the slope needs as well."""
         others = self.others.sum(exponent)
         return others + ops.where(self.alone, self.best.power(exponent), 0)
 
@@ -100,8 +104,9 @@ class Tempered:
         smallest = 700 if double else 80  # Of the powers of p, as a logarithm.
         if classes is not None and (t - 1) * math.log(classes) > smallest:
             raise ValueError(
-                f"`t`: expected at most {1 + smallest / math.log(classes):.3g} for {classes} "
-                f"classes, as powers of their probabilities would vanish. Received: t={t}"
+                f"`t` (of a loss, `t2`): expected at most {1 + smallest / math.log(classes):.3g} "
+                f"for {classes} classes, as powers of their probabilities would vanish. "
+                f"Received: {t}"
             )
         # Of equal logits the sum is 1 at `most`, of one far above the others at `least`.
         least = 0.0 if self._near_one else 1.0
