@@ -21,7 +21,8 @@ def add_arguments(parser: argparse.ArgumentParser, recipe: type) -> None:
     """Add one `--option` per field of a recipe to a parser.
 
     The type of a field decides what the option takes: `int`, `float`, `str`, `bool`
-    (`--x`/`--no-x`), a `Literal` (its choices), each with or without `| None`.
+    (`--x`/`--no-x`), a `Literal` (its choices), each with or without `| None`. The parsed arguments
+    have only those that were given.
 
     Args:
         parser: The parser to add to.
@@ -35,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser, recipe: type) -> None:
     ...     epochs: int = recipe.field(3, "times through the data")
     >>> parser = argparse.ArgumentParser()
     >>> recipe.add_arguments(parser, Recipe)
-    >>> recipe.from_arguments(parser.parse_args(["--epochs", "5"]), Recipe)
+    >>> Recipe(**vars(parser.parse_args(["--epochs", "5"])))
     Recipe(epochs=5)
     """
     hints = typing.get_type_hints(recipe)
@@ -43,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser, recipe: type) -> None:
         kind = hints[item.name]
         if isinstance(kind, types.UnionType):
             kind = next(part for part in typing.get_args(kind) if part is not type(None))
-        options: dict[str, Any] = {"default": item.default}
+        options: dict[str, Any] = {"default": argparse.SUPPRESS}
         if typing.get_origin(kind) is Literal:
             options["choices"] = typing.get_args(kind)
         elif kind is bool:
@@ -55,12 +56,6 @@ def add_arguments(parser: argparse.ArgumentParser, recipe: type) -> None:
         parser.add_argument(
             f"--{item.name.replace('_', '-')}", help=item.metadata["help"] + shown, **options
         )
-
-
-def from_arguments(arguments: argparse.Namespace, recipe: type[R]) -> R:
-    """The recipe that a parsed command line describes."""
-    names = [item.name for item in dataclasses.fields(recipe)]  # type: ignore[arg-type]
-    return recipe(**{name: getattr(arguments, name) for name in names})
 
 
 def save(recipe: Any, path: str | os.PathLike) -> None:

@@ -1,8 +1,16 @@
-"""The small files that a run leaves: written whole or not at all, and named where they are bad."""
+"""The files that a run leaves: written whole or not at all, and named where they are bad."""
 
 import json
 import os
+import warnings
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
+
+M = TypeVar("M")
+
+# The file beside the weights with the arguments of the model that they belong to.
+MODEL = "model.json"
 
 
 def write_text(path: str | os.PathLike, text: str) -> None:
@@ -48,3 +56,29 @@ def read_json(path: str | os.PathLike):
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except ValueError as error:
         raise ValueError(f"{path}: expected JSON. Received: {error}") from None
+
+
+def load_model(weights: str | os.PathLike, build: Callable[..., M]) -> M:
+    """A model from the weights that a training left, and the arguments beside them.
+
+    Args:
+        weights: The file with the weights; `model.json` lies in the same folder.
+        build: Takes what is in `model.json` as keywords, and the file as `weights`.
+
+    Raises:
+        ValueError: If the weights or their `model.json` are not there or do not fit each other.
+    """
+    path = Path(weights)
+    if not path.is_file():
+        raise ValueError(f"{path}: there is no such file; name the model.weights.h5 of a run")
+    beside = path.with_name(MODEL)
+    if not beside.is_file():
+        raise ValueError(f"{beside}: is missing; it belongs beside the weights")
+    try:
+        with warnings.catch_warnings():
+            # Keras only warns of some weights that do not fit.
+            warnings.simplefilter("error", UserWarning)
+            return build(**read_json(beside), weights=path)
+    except (TypeError, ValueError, KeyError, OSError, UserWarning) as error:
+        reason = str(error).strip().split("\n")[0]
+        raise ValueError(f"{path}: does not fit {MODEL} ({reason})") from None

@@ -20,7 +20,7 @@ class Example:
 def parse(*argv):
     parser = argparse.ArgumentParser()
     recipe.add_arguments(parser, Example)
-    return recipe.from_arguments(parser.parse_args(argv), Example)
+    return Example(**vars(parser.parse_args(argv)))
 
 
 def test_every_field_is_an_option():

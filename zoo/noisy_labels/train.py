@@ -6,9 +6,7 @@ python -m zoo.noisy_labels.train --data folder --data-dir PATH  # suspects.png: 
 python -m zoo.noisy_labels.train --resume runs/noisy_labels-...
 """
 
-import argparse
 import dataclasses
-import sys
 import time
 from pathlib import Path
 from typing import Literal
@@ -20,7 +18,8 @@ import kerasadv
 from kerasadv.data import DataError, EpochOrder
 from kerasadv.data.epoch_order import untuned
 from kerasadv.training import recipe as recipes
-from kerasadv.training.run_files import read_json, write_json
+from kerasadv.training.command import command
+from kerasadv.training.run_files import MODEL, write_json
 from zoo.noisy_labels import data as datasets
 from zoo.noisy_labels.measure import Curves, report
 from zoo.noisy_labels.model import ResidualClassifier
@@ -112,7 +111,7 @@ def train(recipe: Recipe, data: datasets.Data, run: Path) -> keras.Model:
         run.mkdir(parents=True, exist_ok=True)
         if done == 0:
             recipes.save(recipe, run / "recipe.json")
-        write_json(run / "model.json", arguments)
+        write_json(run / MODEL, arguments)
         model.fit(
             order.batches(data.images, data.labels),
             epochs=recipe.epochs,
@@ -199,43 +198,7 @@ def check(recipe: Recipe, data: datasets.Data | None = None) -> None:
 
 def main(argv: list[str] | None = None) -> None:
     """The command line: a recipe from options or from a run to resume, then `train`."""
-    parser = argparse.ArgumentParser(
-        "python -m zoo.noisy_labels.train",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    recipes.add_arguments(parser, Recipe)
-    parser.add_argument(
-        "--output", metavar="RUN", help="folder to make (default: runs/noisy_labels-...)"
-    )
-    parser.add_argument("--resume", metavar="RUN", help="go on with the training in this folder")
-    arguments = parser.parse_args(argv)
-    recipe = recipes.from_arguments(arguments, Recipe)
-    run = Path(arguments.resume or arguments.output or _new_run(arguments.data))
-    try:
-        if arguments.resume:
-            recipe = _resumed(recipe, arguments.output, run)
-        elif run.exists() and (not run.is_dir() or any(run.iterdir())):
-            go_on = f"go on with --resume {run}, or " if (run / "recipe.json").exists() else ""
-            raise DataError(f"{run}: is there already; {go_on}name another")
-        if (run / "result.json").exists():  # The last thing that a training leaves.
-            print(f"{run}: has finished already")
-        else:
-            check(recipe)
-            data = datasets.load(recipe.data, recipe.data_dir, recipe.noise, recipe.seed)
-            check(recipe, data)
-            wrong = int((data.labels != data.true_labels).sum())
-            made = f", the labels of {wrong} of them made wrong" if wrong else ""
-            print(f"{len(data.labels)} images to train on{made}", flush=True)
-            train(recipe, data, run)
-        result = read_json(run / "result.json")
-    except (ValueError, OSError, kerasadv.training.NotANumber) as error:
-        # One line: what is wrong, and with what. Every argument and file is named in it.
-        sys.exit(f"error: {(str(error) or repr(error)).splitlines()[0]}")
-    except KeyboardInterrupt:
-        if (run / "recipe.json").exists():
-            print(f"\nstopped; to go on: python -m zoo.noisy_labels.train --resume {run}")
-        sys.exit(130)
+    run, result = command("zoo.noisy_labels.train", __doc__, Recipe, _load_and_train, argv=argv)
     time_taken = f", after {result['minutes']} minutes" if "minutes" in result else ""
     print(
         f"\naccuracy {result['test_accuracy']:.3f} on the test images{time_taken}; no label of "
@@ -248,21 +211,14 @@ def main(argv: list[str] | None = None) -> None:
     )
 
 
-def _resumed(options: Recipe, output: str | None, run: Path) -> Recipe:
-    """The recipe of a run; the data may have moved since, nothing else may change."""
-    if not (run / "recipe.json").exists():
-        raise DataError(f"{run}: holds no run to resume, which would have a recipe.json")
-    recipe = recipes.load(run / "recipe.json", Recipe)
-    moved = dataclasses.replace(recipe, data_dir=options.data_dir or recipe.data_dir)
-    if output or dataclasses.replace(options, data_dir=None) != Recipe():
-        raise DataError(
-            "--resume: goes on with the recipe of the run; give only --data-dir with it"
-        )
-    return moved
-
-
-def _new_run(data: str) -> Path:
-    return Path("runs") / f"noisy_labels-{data}-{time.strftime('%Y%m%d-%H%M%S')}"
+def _load_and_train(recipe: Recipe, run: Path) -> None:
+    check(recipe)
+    data = datasets.load(recipe.data, recipe.data_dir, recipe.noise, recipe.seed)
+    check(recipe, data)
+    wrong = int((data.labels != data.true_labels).sum())
+    made = f", the labels of {wrong} of them made wrong" if wrong else ""
+    print(f"{len(data.labels)} images to train on{made}", flush=True)
+    train(recipe, data, run)
 
 
 if __name__ == "__main__":

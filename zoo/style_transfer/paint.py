@@ -6,9 +6,7 @@ python -m zoo.style_transfer.paint *.jpg --style all --output sheet.png
 """
 
 import argparse
-import json
 import sys
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,12 +15,11 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from kerasadv.data import DataError, read_image
+from kerasadv.training.run_files import load_model
 from zoo.style_transfer.data import check_size
 from zoo.style_transfer.model import StyleTransfer
 from zoo.style_transfer.tiles import Painter
 
-# The file beside the weights with the names of the styles, and the arguments that fit them.
-ARGUMENTS = "model.json"
 # Pixels of the longer side of a photo in a sheet.
 SHEET = 384
 
@@ -31,24 +28,13 @@ def load(weights: str | Path) -> tuple[keras.Model, list[str]]:
     """A network from the weights that `zoo.style_transfer.train` left, and its styles.
 
     Raises:
-        DataError: If the weights, or the `model.json` beside them, are not there or do not fit.
+        ValueError: If the weights, or the `model.json` beside them, are not there or do not fit.
     """
-    path = Path(weights)
-    if not path.is_file():
-        raise DataError(f"{path}: there is no such file; name the model.weights.h5 of a run")
-    beside = path.with_name(ARGUMENTS)
-    try:
-        arguments = json.loads(beside.read_text())
-        styles = list(arguments.pop("styles"))
-        with warnings.catch_warnings():
-            # Keras only warns of some weights that do not fit.
-            warnings.simplefilter("error", UserWarning)
-            return StyleTransfer(**arguments, num_styles=len(styles), weights=path), styles
-    except FileNotFoundError:
-        raise DataError(f"{beside}: is missing; it belongs beside the weights") from None
-    except (TypeError, ValueError, KeyError, AttributeError, OSError, UserWarning) as error:
-        reason = str(error).strip().split("\n")[0]
-        raise DataError(f"{path}: does not fit {beside.name} ({reason})") from None
+
+    def build(styles, **arguments):
+        return StyleTransfer(num_styles=len(styles), **arguments), list(styles)
+
+    return load_model(weights, build)
 
 
 def blend(text: str, styles: Sequence[str]) -> np.ndarray:
@@ -138,7 +124,7 @@ def main(argv: list[str] | None = None) -> None:
         everything = arguments.style == "all"
         mixes = [blend(style, styles) for style in (styles if everything else [arguments.style])]
         targets = _targets(photos, arguments.style, arguments.output)
-    except (DataError, OSError) as error:
+    except (ValueError, OSError) as error:
         sys.exit(f"error: {error}")
     painter, rows, failed = Painter(model), [], False
     bar = keras.utils.Progbar(len(photos), unit_name="photo")

@@ -5,9 +5,7 @@ python -m zoo.style_transfer.train --data folder --data-dir MY_PHOTOS --styles M
 python -m zoo.style_transfer.train --resume runs/style_transfer-...
 """
 
-import argparse
 import dataclasses
-import sys
 import time
 from pathlib import Path
 from typing import Literal
@@ -19,11 +17,12 @@ from PIL import Image
 import kerasadv
 from kerasadv.data import DataError
 from kerasadv.training import recipe as recipes
-from kerasadv.training.run_files import read_json, write_json
+from kerasadv.training.command import command
+from kerasadv.training.run_files import MODEL, write_json
 from zoo.style_transfer import data as datasets
 from zoo.style_transfer.model import StyleTransfer
 from zoo.style_transfer.objective import Objective
-from zoo.style_transfer.paint import ARGUMENTS, sheet
+from zoo.style_transfer.paint import sheet
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,7 +90,7 @@ def train(recipe: Recipe, photos: datasets.Photos, paintings: dict, run: Path) -
     run.mkdir(parents=True, exist_ok=True)
     if done == 0:
         recipes.save(recipe, run / "recipe.json")
-    write_json(run / ARGUMENTS, {"styles": objective.styles, **arguments})
+    write_json(run / MODEL, {"styles": objective.styles, "filters": recipe.filters})
     gallery = Gallery(photos.held_back, objective, recipe.image_size)
     model.fit(
         crops.batches(),
@@ -182,40 +181,10 @@ def check(recipe: Recipe, paintings: dict) -> None:
 
 def main(argv: list[str] | None = None) -> None:
     """The command line: a recipe from options or from a run to resume, then `train`."""
-    parser = argparse.ArgumentParser(
-        "python -m zoo.style_transfer.train",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    movable = ("data_dir", "styles", "vgg")
+    run, result = command(
+        "zoo.style_transfer.train", __doc__, Recipe, _load_and_train, movable, argv
     )
-    recipes.add_arguments(parser, Recipe)
-    parser.add_argument(
-        "--output", metavar="RUN", help="folder to make (default: runs/style_transfer-...)"
-    )
-    parser.add_argument("--resume", metavar="RUN", help="go on with the training in this folder")
-    arguments = parser.parse_args(argv)
-    recipe = recipes.from_arguments(arguments, Recipe)
-    run = Path(arguments.resume or arguments.output or _new_run())
-    try:
-        if arguments.resume:
-            recipe = _resumed(recipe, arguments.output, run)
-        elif run.exists() and (not run.is_dir() or any(run.iterdir())):
-            raise DataError(f"{run}: is there already; go on with --resume {run}, or name another")
-        if (run / "result.json").exists():  # The last thing that a training leaves.
-            print(f"{run}: has finished already")
-        else:
-            paintings = datasets.load_paintings(recipe.styles)
-            check(recipe, paintings)
-            photos = datasets.load_photos(recipe.data, recipe.data_dir)
-            print(f"{len(photos.training)} photos to train on, styles: {', '.join(paintings)}")
-            train(recipe, photos, paintings, run)
-        result = read_json(run / "result.json")
-    except (ValueError, OSError, kerasadv.training.NotANumber) as error:
-        # One line: what is wrong, and with what. Every argument and file is named in it.
-        sys.exit(f"error: {(str(error) or repr(error)).splitlines()[0]}")
-    except KeyboardInterrupt:
-        if (run / "recipe.json").exists():
-            print(f"\nstopped; to go on: python -m zoo.style_transfer.train --resume {run}")
-        sys.exit(130)
     time_taken = f", after {result['minutes']} minutes" if "minutes" in result else ""
     weights = run / "model.weights.h5"
     print(
@@ -228,23 +197,12 @@ def main(argv: list[str] | None = None) -> None:
     )
 
 
-def _resumed(options: Recipe, output: str | None, run: Path) -> Recipe:
-    """The recipe of a run; its files may have moved since, nothing else may change."""
-    if not (run / "recipe.json").exists():
-        raise DataError(f"{run}: holds no run to resume, which would have a recipe.json")
-    recipe = recipes.load(run / "recipe.json", Recipe)
-    movable = {name: getattr(Recipe, name) for name in ("data_dir", "styles", "vgg")}
-    if output or dataclasses.replace(options, **movable) != Recipe():
-        raise DataError(
-            "--resume: goes on with the recipe of the run; give only --data-dir, --styles or "
-            "--vgg with it"
-        )
-    given = {name: getattr(options, name) for name in movable}
-    return dataclasses.replace(recipe, **{k: v for k, v in given.items() if v != movable[k]})
-
-
-def _new_run() -> Path:
-    return Path("runs") / f"style_transfer-{time.strftime('%Y%m%d-%H%M%S')}"
+def _load_and_train(recipe: Recipe, run: Path) -> None:
+    paintings = datasets.load_paintings(recipe.styles)
+    check(recipe, paintings)
+    photos = datasets.load_photos(recipe.data, recipe.data_dir)
+    print(f"{len(photos.training)} photos to train on, styles: {', '.join(paintings)}")
+    train(recipe, photos, paintings, run)
 
 
 if __name__ == "__main__":

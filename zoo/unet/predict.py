@@ -4,9 +4,7 @@ python -m zoo.unet.predict photo.png --weights runs/unet-.../model.weights.h5
 """
 
 import argparse
-import json
 import sys
-import warnings
 from pathlib import Path
 
 import keras
@@ -14,10 +12,8 @@ import numpy as np
 from PIL import Image
 
 from kerasadv.data import DataError, overlay, read_image
+from kerasadv.training.run_files import load_model
 from zoo.unet.model import UNet
-
-# The file beside the weights with the arguments of `UNet` that fit them.
-ARGUMENTS = "model.json"
 
 
 def label(model: keras.Model, image: np.ndarray) -> np.ndarray:
@@ -42,30 +38,6 @@ def label(model: keras.Model, image: np.ndarray) -> np.ndarray:
     return probabilities.argmax(axis=-1).astype("uint8")
 
 
-def load(weights: str | Path) -> keras.Model:
-    """A U-Net from the weights that `zoo.unet.train` left in a run folder.
-
-    Raises:
-        DataError: If the weights, or the `model.json` beside them, are not there or do not fit.
-    """
-    path = Path(weights)
-    if not path.is_file():
-        raise DataError(f"{path}: there is no such file; name the model.weights.h5 of a run")
-    beside = path.with_name(ARGUMENTS)
-    try:
-        arguments = json.loads(beside.read_text())
-        with warnings.catch_warnings():
-            warnings.simplefilter(
-                "error", UserWarning
-            )  # Keras only warns of some weights that do not fit.
-            return UNet(**arguments, weights=path)
-    except FileNotFoundError:
-        raise DataError(f"{beside}: is missing; it belongs beside the weights") from None
-    except (TypeError, ValueError, KeyError, OSError, UserWarning) as error:
-        reason = str(error).strip().split("\n")[0]
-        raise DataError(f"{path}: does not fit {beside.name} ({reason})") from None
-
-
 def main(argv: list[str] | None = None) -> None:
     """The command line: for each picture `NAME_mask.png` and `NAME_overlay.png`.
 
@@ -87,9 +59,9 @@ def main(argv: list[str] | None = None) -> None:
     if twice:
         sys.exit(f"error: {twice[0]}: several pictures of this name; predict them one by one")
     try:
-        model = load(arguments.weights)
+        model = load_model(arguments.weights, UNet)
         output.mkdir(parents=True, exist_ok=True)
-    except (DataError, OSError) as error:
+    except (ValueError, OSError) as error:
         sys.exit(f"error: {error}")
     for picture in map(Path, arguments.pictures):
         try:

@@ -5,9 +5,7 @@ python -m zoo.unet.train --data dsb2018 --data-dir PATH --epochs 30 --strategy m
 python -m zoo.unet.train --resume runs/unet-...
 """
 
-import argparse
 import dataclasses
-import sys
 import time
 from pathlib import Path
 from typing import Literal
@@ -19,10 +17,11 @@ from PIL import Image
 import kerasadv
 from kerasadv.data import DataError
 from kerasadv.training import recipe as recipes
-from kerasadv.training.run_files import read_json, write_json
+from kerasadv.training.command import command
+from kerasadv.training.run_files import MODEL, write_json
 from zoo.unet import data as datasets
 from zoo.unet.model import UNet
-from zoo.unet.predict import ARGUMENTS, label
+from zoo.unet.predict import label
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,7 +95,7 @@ def train(recipe: Recipe, data: datasets.Data, run: Path) -> keras.Model:
         run.mkdir(parents=True, exist_ok=True)
         if done == 0:
             recipes.save(recipe, run / "recipe.json")
-        write_json(run / ARGUMENTS, arguments)
+        write_json(run / MODEL, arguments)
         # Every device gets the same number of images, as none may go without.
         even = len(data.held_back) % strategy.num_replicas_in_sync == 0
         validation = data.held_back * (1 if even else strategy.num_replicas_in_sync)
@@ -216,37 +215,7 @@ def check(recipe: Recipe, data: datasets.Data) -> None:
 
 def main(argv: list[str] | None = None) -> None:
     """The command line: a recipe from options or from a run to resume, then `train`."""
-    parser = argparse.ArgumentParser(
-        "python -m zoo.unet.train",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    recipes.add_arguments(parser, Recipe)
-    parser.add_argument("--output", metavar="RUN", help="folder to make (default: runs/unet-...)")
-    parser.add_argument("--resume", metavar="RUN", help="go on with the training in this folder")
-    arguments = parser.parse_args(argv)
-    recipe = recipes.from_arguments(arguments, Recipe)
-    run = Path(arguments.resume or arguments.output or _new_run(arguments.data))
-    try:
-        if arguments.resume:
-            recipe = _resumed(recipe, arguments.output, run)
-        elif run.exists() and (not run.is_dir() or any(run.iterdir())):
-            raise DataError(f"{run}: is there already; go on with --resume {run}, or name another")
-        if (run / "result.json").exists():  # The last thing that a training leaves.
-            print(f"{run}: has finished already")
-        else:
-            data = datasets.load(recipe.data, recipe.data_dir)
-            check(recipe, data)
-            print(f"{len(data.training)} images to train on, {len(data.held_back)} held back")
-            train(recipe, data, run)
-        result = read_json(run / "result.json")
-    except (ValueError, OSError, kerasadv.training.NotANumber) as error:
-        # One line: what is wrong, and with what. Every argument and file is named in it.
-        sys.exit(f"error: {(str(error) or repr(error)).splitlines()[0]}")
-    except KeyboardInterrupt:
-        if (run / "recipe.json").exists():
-            print(f"\nstopped; to go on: python -m zoo.unet.train --resume {run}")
-        sys.exit(130)
+    run, result = command("zoo.unet.train", __doc__, Recipe, _load_and_train, argv=argv)
     time_taken = f", after {result['minutes']} minutes" if "minutes" in result else ""
     print(
         f"\nDice {result['dice']:.3f} and IoU {result['iou']:.3f} on "
@@ -259,21 +228,11 @@ def main(argv: list[str] | None = None) -> None:
     )
 
 
-def _resumed(options: Recipe, output: str | None, run: Path) -> Recipe:
-    """The recipe of a run; the data may have moved since, nothing else may change."""
-    if not (run / "recipe.json").exists():
-        raise DataError(f"{run}: holds no run to resume, which would have a recipe.json")
-    recipe = recipes.load(run / "recipe.json", Recipe)
-    moved = dataclasses.replace(recipe, data_dir=options.data_dir or recipe.data_dir)
-    if output or dataclasses.replace(options, data_dir=None) != Recipe():
-        raise DataError(
-            "--resume: goes on with the recipe of the run; give only --data-dir with it"
-        )
-    return moved
-
-
-def _new_run(data: str) -> Path:
-    return Path("runs") / f"unet-{data}-{time.strftime('%Y%m%d-%H%M%S')}"
+def _load_and_train(recipe: Recipe, run: Path) -> None:
+    data = datasets.load(recipe.data, recipe.data_dir)
+    check(recipe, data)
+    print(f"{len(data.training)} images to train on, {len(data.held_back)} held back")
+    train(recipe, data, run)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,153 @@
+"""Training a style network from the command line: what is left behind, resumed, and refused."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from zoo.style_transfer import train
+
+RNG = np.random.default_rng(0)
+SMALL = ["--epochs", "2", "--batch-size", "2", "--image-size", "24", "--filters", "2"]
+
+
+@pytest.fixture(scope="module")
+def material(tmp_path_factory):
+    """A folder of photos, and one of paintings."""
+    root = tmp_path_factory.mktemp("material")
+    for part, names in (("photos", range(6)), ("paintings", ("a_red_1900", "blue"))):
+        (root / part).mkdir()
+        for name in names:
+            coarse = Image.fromarray(RNG.integers(0, 256, (6, 7, 3), "uint8"))
+            coarse.resize((42, 36)).save(root / part / f"{name}.png")
+    return root
+
+
+def options(material, *more):
+    return [
+        "--data", "folder", "--data-dir", str(material / "photos"),
+        "--styles", str(material / "paintings"), "--vgg", "random", *SMALL, *map(str, more),
+    ]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def run(material, tmp_path_factory):
+    path = tmp_path_factory.mktemp("runs") / "run"
+    train.main(options(material, "--output", path))
+    return path
+
+
+def test_leaves_everything_in_the_run_folder(run):
+    assert {p.name for p in run.iterdir()} == {
+        "recipe.json",
+        "model.json",
+        "model.weights.h5",
+        "result.json",
+        "painted.png",
+        "checkpoint",
+        "logs",
+    }
+    assert json.loads((run / "model.json").read_text())["styles"] == ["red", "blue"]
+    terms = json.loads((run / "result.json").read_text())["terms"]
+    assert set(terms) == {
+        f"{term}/{style}"
+        for term in ("content", "style", "total_variation")
+        for style in ("red", "blue")
+    }
+    assert all(np.isfinite(value) and value > 0 for value in terms.values())
+    with Image.open(run / "painted.png") as page:
+        assert page.width > 3 * 24  # the photo and two styles
+
+
+def test_tensorboard_shows_the_photos_in_every_style_and_each_term_by_style(run):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    seen = {}
+    for part in ("train", "validation"):
+        log = EventAccumulator(str(run / "logs" / part), {"tensors": 0, "images": 0})
+        log.Reload()
+        seen[part] = set(log.Tags()["tensors"])
+    assert {"loss", "content", "style", "perceptual", "total_variation", "learning_rate"} <= seen[
+        "train"
+    ]
+    assert {"painted", "content/red", "style/red", "style/blue"} <= seen["validation"]
+
+
+def test_the_loss_falls(material, tmp_path):
+    falling = options(material, "--output", tmp_path / "run", "--epochs", 12)
+    first, last = [], []
+    fit = train.keras.Model.fit
+
+    def watched(self, *args, **kwargs):
+        history = fit(self, *args, **kwargs)
+        first.append(history.history["loss"][0])
+        last.append(history.history["loss"][-1])
+        return history
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(train.keras.Model, "fit", watched)
+        train.main(falling)
+    assert last[0] < 0.8 * first[0]
+
+
+@pytest.mark.parametrize("strategy", ["none", "mirrored"])
+def test_a_resumed_training_ends_as_an_uninterrupted_one(strategy, material, tmp_path, monkeypatch):
+    arguments = options(material, "--strategy", strategy)
+    train.main([*arguments, "--output", str(tmp_path / "whole")])
+    save = train.kerasadv.training.Checkpoint.on_epoch_end
+
+    def stop_after_one(self, epoch, logs=None):
+        save(self, epoch, logs)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(train.kerasadv.training.Checkpoint, "on_epoch_end", stop_after_one)
+    with pytest.raises(SystemExit) as stopped:
+        train.main([*arguments, "--output", str(tmp_path / "parts")])
+    assert stopped.value.code == 130
+    assert not (tmp_path / "parts" / "model.weights.h5").exists()
+    monkeypatch.undo()
+    # The files may have moved.
+    moved = tmp_path / "moved"
+    moved.symlink_to(material / "paintings")
+    train.main(["--resume", str(tmp_path / "parts"), "--styles", str(moved)])
+    whole, parts = (
+        (tmp_path / name / "model.weights.h5").read_bytes() for name in ("whole", "parts")
+    )
+    assert whole == parts
+
+
+def refused(*argv):
+    with pytest.raises(SystemExit) as caught:
+        train.main(list(map(str, argv)))
+    message = str(caught.value.code)
+    assert message.startswith("error: ") and "\n" not in message
+    return message
+
+
+def test_a_run_is_not_overwritten_nor_resumed_with_other_options(run, material, capsys):
+    before = {p: p.read_bytes() for p in run.rglob("*") if p.is_file()}
+    assert "is there already" in refused(*options(material, "--output", run))
+    assert "nothing else. Received: --epochs" in refused("--resume", run, "--epochs", 5)
+    train.main(["--resume", str(run)])
+    assert "has finished already" in capsys.readouterr().out
+    assert before == {p: p.read_bytes() for p in run.rglob("*") if p.is_file()}
+
+
+def test_bad_recipes_are_refused_before_anything_is_made(material, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for option, value in (
+        ("--image-size", 15),
+        ("--epochs", 0),
+        ("--batch-size", 500),
+        ("--filters", 0),
+        ("--learning-rate", -1),
+        ("--style-weight", -2.5),
+        ("--vgg", "gone.h5"),
+    ):
+        assert str(value) in refused(*options(material), option, value)
+    batch = options(material, "--strategy", "mirrored", "--batch-size", 3)
+    assert "multiple of 2, the number of devices" in refused(*batch)
+    assert "--styles" in refused("--data", "folder", "--data-dir", material / "photos")
+    assert "gone: holds no run to resume" in refused("--resume", "gone")
+    assert not (tmp_path / "runs").exists()
