@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 import numpy as np
+import tensorflow as tf
 
 import kerasadv
 from kerasadv.losses.perceptual import perceptual_terms
@@ -38,6 +39,7 @@ class Objective:
         self.extractor = kerasadv.features.vgg("vgg19", [CONTENT, *STYLE], weights)
         rows = [self._gram_matrices(painting) for painting in paintings.values()]
         self.paintings = {layer: np.stack([row[layer] for row in rows]) for layer in STYLE}
+        self._loss = self.loss()
 
     def _gram_matrices(self, painting):
         images = resize(painting, PAINTING_SIZE)[None].astype("float32")
@@ -63,3 +65,11 @@ class Objective:
         )
         variation = total_variation(targets, painted)
         return terms | {"total_variation": TOTAL_VARIATION * variation}
+
+    @tf.function
+    def value_and_slope(self, targets, painted):
+        """The mean of `loss` and its gradient by the pixels of painted photos, tensors."""
+        with tf.GradientTape() as tape:
+            tape.watch(painted)
+            value = self._loss(targets, painted)
+        return value, tape.gradient(value, painted)
