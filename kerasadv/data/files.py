@@ -123,8 +123,12 @@ def read_folder(directory: str | os.PathLike, channels: int = 3) -> tuple[list[E
         classes = [line.strip() for line in classes if line.strip()]
         if not 2 <= len(classes) <= 256:
             raise DataError(f"{root / 'classes.txt'}: expected 2 to 256 classes, one a line")
-    masks = {path.stem: path for path in pictures(root / "masks")}
-    images = pictures(root / "images")
+    images, others = (pictures(root / part) for part in ("images", "masks"))
+    for found in (images, others):
+        for one, next_one in zip(found, found[1:]):
+            if one.stem == next_one.stem:
+                raise DataError(f"{one}: {next_one.name} has the same name but for its ending")
+    masks = {path.stem: path for path in others}
     for stem in sorted(set(masks) - {path.stem for path in images}):
         raise DataError(f"{masks[stem]}: there is no image of this name in {root / 'images'}")
     examples = []
@@ -180,9 +184,6 @@ def pictures(directory: Path) -> list[Path]:
     found = sorted(p for p in directory.iterdir() if p.suffix.lower() in _SUFFIXES)
     if not found:
         raise DataError(f"{directory}: holds no pictures ({', '.join(_SUFFIXES)})")
-    for one, next_one in zip(found, found[1:]):
-        if one.stem == next_one.stem:
-            raise DataError(f"{one}: {next_one.name} has the same name but for its ending")
     return found
 
 

@@ -103,8 +103,19 @@ def test_what_is_wrong_with_a_folder_is_named(folder, tmp_path):
     with pytest.raises(DataError, match="none: holds no pictures"):
         load("folder", str(folder))
     (folder / "none" / "bad.png").write_bytes(b"no picture")
-    with pytest.raises(DataError, match="none/bad.png: cannot be read as a picture"):
+    (folder / "low" / "worse.jpg").write_bytes(b"")
+    both = "low/worse.jpg: cannot be read as a picture .*none/bad.png: cannot be read as a picture"
+    with pytest.raises(DataError, match=both):
         load("folder", str(folder))
+
+
+def test_names_that_differ_in_their_ending_alone_are_different_pictures(folder):
+    before = load("folder", str(folder))
+    Image.new("L", (28, 28), 9).save(folder / "low" / "same.png")
+    Image.new("L", (28, 28), 9).save(folder / "low" / "same.jpg")
+    after = load("folder", str(folder))
+    parts = ("images", "validation_images", "test_images")
+    assert sum(len(getattr(after, part)) - len(getattr(before, part)) for part in parts) == 2
 
 
 def test_a_folder_of_too_few_pictures_is_named(tmp_path):

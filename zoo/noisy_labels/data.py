@@ -153,16 +153,21 @@ def _folder(data_dir: str | None, size: int = 28) -> _Parts:
     # A tenth to test on and, by a hash of its own, a tenth to validate on.
     validation = {n.removeprefix("v ") for n in split_by_name(f"v {n}" for n in names.values())}
     arrays: dict[str, list] = {"training": [], "validation": [], "test": []}
-    kept = []
+    kept, errors = [], []
     for path, label in labels.items():
         name = names[path]
         part = "test" if name in test else "validation" if name in validation else "training"
-        middle = ImageOps.fit(
-            Image.fromarray(read_image(path, 1)[..., 0]), (size, size), Image.Resampling.LANCZOS
-        )
+        try:
+            picture = Image.fromarray(read_image(path, 1)[..., 0])
+        except DataError as error:  # All of them at once: there may be many pictures.
+            errors.append(error)
+            continue
+        middle = ImageOps.fit(picture, (size, size), Image.Resampling.LANCZOS)
         arrays[part].append((np.asarray(middle)[..., None], label))
         if part == "training":
             kept.append(name)
+    if errors:
+        raise DataError("; ".join(map(str, errors)))
     for part, rows in arrays.items():
         if not rows:
             raise DataError(f"{root}: leaves no pictures for the {part} part; add some more")
