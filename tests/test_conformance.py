@@ -72,6 +72,16 @@ class Pictures:
     channels = 3
 
 
+class Scores(Pictures):
+    """A discriminator's scores of patches of real images, and of generated ones."""
+
+    y_true = RNG.integers(-2, 3, (4, 8, 8, 1))
+    y_pred = RNG.normal(size=(4, 8, 8, 1)).astype("float32")
+    perfect = np.full((4, 8, 8, 1), -40, "float32")
+    hopeless = -perfect
+    channels = 1
+
+
 EXTRACTOR = kerasadv.features.vgg("vgg16", ["block1_conv1", "block2_conv1"], None, [0, 40])
 
 # Every constructor argument of a class, with a value that is not its default.
@@ -95,6 +105,10 @@ LOSSES = {
             "weights": {"dice": 0.5, "boundary": Ramp(0.25, 1.0, 7)},
         },
     ),
+    "HingeGAN": (Scores, {}),
+    "LSGAN": (Scores, {"label_smoothing": 0.1}),
+    "Minimax": (Scores, {"saturating": True, "label_smoothing": 0.1}),
+    "WGAN": (Scores, {}),
     "Perceptual": (
         Pictures,
         {
@@ -138,7 +152,9 @@ RANKS = {"ConditionalInstanceNormalization": {3, 4, 5}, "ReflectionPadding2D": {
 METRICS = {"Dice": (Segmentation, {"threshold": 0.25, "per_class": True})}
 
 loss_classes = pytest.mark.parametrize("name", LOSSES)
-label_losses = pytest.mark.parametrize("name", [n for n in LOSSES if LOSSES[n][0] is not Pictures])
+label_losses = pytest.mark.parametrize(
+    "name", [n for n in LOSSES if not issubclass(LOSSES[n][0], Pictures)]
+)
 layer_classes = pytest.mark.parametrize("name", LAYERS)
 metric_classes = pytest.mark.parametrize("name", METRICS)
 
@@ -403,7 +419,8 @@ def test_loss_takes_images_of_unknown_size(name):
 
 def small_model(case):
     inputs = keras.Input((8, 8, 1))
-    x = keras.layers.Conv2D(case.channels, 3, padding="same", activation="softmax", name="head")
+    activation = "softmax" if case.channels > 1 else None
+    x = keras.layers.Conv2D(case.channels, 3, padding="same", activation=activation, name="head")
     return keras.Model(inputs, x(inputs))
 
 

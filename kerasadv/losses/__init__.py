@@ -7,9 +7,13 @@ from kerasadv.losses.binary_bi_tempered import BinaryBiTempered
 from kerasadv.losses.boundary import Boundary
 from kerasadv.losses.compound import Compound
 from kerasadv.losses.generalized_dice import GeneralizedDice
+from kerasadv.losses.hinge_gan import HingeGAN
+from kerasadv.losses.lsgan import LSGAN
+from kerasadv.losses.minimax import Minimax
 from kerasadv.losses.perceptual import Perceptual
 from kerasadv.losses.sparse_bi_tempered import SparseBiTempered
 from kerasadv.losses.total_variation import TotalVariation
+from kerasadv.losses.wgan import WGAN
 
 __all__ = [
     "BiTempered",
@@ -17,9 +21,13 @@ __all__ = [
     "Boundary",
     "Compound",
     "GeneralizedDice",
+    "HingeGAN",
+    "LSGAN",
+    "Minimax",
     "Perceptual",
     "SparseBiTempered",
     "TotalVariation",
+    "WGAN",
     "get",
 ]
 

@@ -1,0 +1,28 @@
+"""What a discriminator says of images: one score for each, or one for each patch."""
+
+import keras
+from keras import ops
+
+
+def per_sample_mean(function, *scores):
+    """The mean over the patches of a sample of a function of scores, in float32 at least.
+
+    Args:
+        function: Function of as many tensors as there are `scores`, value by value.
+        *scores: Tensors of one shape, `(batch, ...)`.
+
+    Returns:
+        The means, `(batch,)`, in the dtype of the last of `scores`.
+
+    Example:
+    >>> import numpy as np
+    >>> from kerasadv.ops.scores import per_sample_mean
+    >>> patches = np.array([[[1.0], [3.0]], [[5.0], [5.0]]], "float32")
+    >>> [float(mean) for mean in per_sample_mean(lambda x: 2 * x, patches)]
+    [4.0, 10.0]
+    """
+    scores = [ops.convert_to_tensor(x) for x in scores]
+    dtype = scores[-1].dtype
+    wide = keras.backend.result_type(dtype, "float32")
+    values = function(*(ops.cast(x, wide) for x in scores))
+    return ops.cast(ops.mean(values, axis=tuple(range(1, len(values.shape)))), dtype)
