@@ -1,15 +1,27 @@
 """Training a style network from the command line: what is left behind, resumed, and refused."""
 
+import functools
 import json
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from zoo.style_transfer import train
+from zoo.style_transfer import objective, train
 
 RNG = np.random.default_rng(0)
 SMALL = ["--epochs", "2", "--batch-size", "2", "--image-size", "24", "--filters", "2"]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def shallow():
+    """Fewer layers of both networks, as building them takes most of the time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(objective, "CONTENT", "block2_conv1")
+        patch.setattr(objective, "STYLE", ("block1_conv1", "block2_conv1"))
+        network = functools.partial(train.StyleTransfer, residual_blocks=1)
+        patch.setattr(train, "StyleTransfer", network)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +87,9 @@ def test_tensorboard_shows_the_photos_in_every_style_and_each_term_by_style(run)
 
 
 def test_the_loss_falls(material, tmp_path):
-    falling = options(material, "--output", tmp_path / "run", "--epochs", 12)
+    falling = options(
+        material, "--output", tmp_path / "run", "--epochs", 12, "--learning-rate", 0.01
+    )
     first, last = [], []
     fit = train.keras.Model.fit
 

@@ -42,10 +42,10 @@ class Setting(NamedTuple):
 
 # What the search tries; q of generalized cross-entropy is 1 - t1, and its authors' q is 0.7.
 CANDIDATES = {
-    "crossentropy": [Setting(rate) for rate in (0.0003, 0.001, 0.003)],
+    "crossentropy": [Setting(rate) for rate in (0.0003, 0.001, 0.003, 0.01)],
     "generalized_crossentropy": [Setting(rate, 0.3) for rate in (0.003, 0.01, 0.03)],
     "bi_tempered": [
-        Setting(0.001, 0.8, 1.2),
+        *(Setting(rate, 0.8, 1.2) for rate in (0.001, 0.003, 0.01)),
         Setting(0.003, 0.5, 2.0),
         *(Setting(rate, 0.2, 4.0) for rate in (0.01, 0.03, 0.1)),
     ],
