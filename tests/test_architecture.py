@@ -35,6 +35,7 @@ MAY_IMPORT = {
         "kerasadv.ops",
         "kerasadv.saving",
     },
+    "kerasadv.training.penalties": {"jax", "keras", "tensorflow", "kerasadv.saving"},
     "kerasadv.data": {"keras", "numpy", "PIL", "tensorflow", "kerasadv.ops"},
     "kerasadv.data.archives": {"PIL", "tensorflow_datasets", "kerasadv.data"},
     "zoo": {"kerasadv"},

@@ -5,8 +5,11 @@ import importlib
 # Each name with the file it lives in, loaded when it is first touched: some need TensorFlow.
 _HOME = {
     "Checkpoint": "checkpoint",
+    "GAN": "adversarial",
+    "GradientPenalty": "penalties",
     "LossTerms": "loss_terms",
     "NotANumber": "loss_terms",
+    "R1": "penalties",
     "Ramp": "schedules",
     "TensorBoard": "tensorboard",
     "strategy": "distribution",

@@ -83,8 +83,12 @@ class TensorBoard(keras.callbacks.Callback):
         # Not `batch`, which skips numbers where an execution takes several steps.
         if self._step() >= self._next_rate:
             self._next_rate = self._step() + self.update_freq
-            rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
-            self._write("train", {"learning_rate": rate})
+            # Two players have one each.
+            rates = getattr(self.model, "learning_rates", None) or {
+                "learning_rate": self.model.optimizer.learning_rate
+            }
+            rates = {name: keras.ops.convert_to_numpy(rate) for name, rate in rates.items()}
+            self._write("train", rates)
 
     def on_test_begin(self, logs=None):
         self._terms.on_test_begin(logs)

@@ -1,0 +1,115 @@
+"""One step of two players on TensorFlow, with as few passes through both networks as possible."""
+
+import keras
+import tensorflow as tf
+
+from kerasadv.losses import WGAN, Minimax
+
+# Layers in which no image of a batch touches another.
+_APART = (
+    keras.layers.InputLayer,
+    keras.layers.Conv2D,
+    keras.layers.Conv2DTranspose,
+    keras.layers.DepthwiseConv2D,
+    keras.layers.SeparableConv2D,
+    keras.layers.Dense,
+    keras.layers.Activation,
+    keras.layers.ReLU,
+    keras.layers.LeakyReLU,
+    keras.layers.PReLU,
+    keras.layers.ELU,
+    keras.layers.Rescaling,
+    keras.layers.Flatten,
+    keras.layers.Reshape,
+    keras.layers.AveragePooling2D,
+    keras.layers.MaxPooling2D,
+    keras.layers.GlobalAveragePooling2D,
+    keras.layers.GlobalMaxPooling2D,
+    keras.layers.ZeroPadding2D,
+    keras.layers.UpSampling2D,
+    keras.layers.Dropout,
+    keras.layers.SpatialDropout2D,
+    keras.layers.GroupNormalization,
+    keras.layers.LayerNormalization,
+    keras.layers.Add,
+)
+
+
+def step(gan, images):
+    """Take a step of the discriminator and of the generator of a compiled `GAN`."""
+    if gan.discriminator_steps is None:
+        gan.optimizer.apply(*_agreed(gan, *_slopes(gan, images, ("discriminator", "generator"))))
+        return
+    parts = tf.split(images, gan.discriminator_steps)
+    for part in parts:
+        gan.discriminator_optimizer.apply(*_slopes(gan, part, ("discriminator",)))
+    gan.generator_optimizer.apply(*_slopes(gan, parts[-1], ("generator",)))
+    gan.optimizer.iterations.assign_add(1)
+
+
+def share(number, draw):
+    """This replica's share of what is drawn for all of them, so that they draw what one would.
+
+    Args:
+        number: How many this replica takes.
+        draw: Function of a number that gives so many.
+    """
+    context = tf.distribute.get_replica_context()
+    if context is None or context.num_replicas_in_sync == 1:
+        return draw(number)
+    first = context.replica_id_in_sync_group * number
+    return draw(number * context.num_replicas_in_sync)[first : first + number]
+
+
+def _slopes(gan, images, players):
+    """The gradients of the weights of some players, and these weights."""
+    with tf.GradientTape(persistent=True) as tape:
+        fake = gan.generator(gan.latents(images), training=True)
+        losses = {}
+        if "discriminator" in players:
+            # Real and generated images apart: batch normalization is not to tell them by the mix.
+            real_scores = gan.discriminator(images, training=True)
+        fake_scores = gan.discriminator(fake, training=True)
+        if "discriminator" in players:
+            loss = gan.discriminator_loss(real_scores, fake_scores, images, tf.stop_gradient(fake))
+            losses["discriminator"] = gan.optimizer.scale_loss(loss)
+        if "generator" in players:
+            losses["generator"] = gan.optimizer.scale_loss(gan.generator_loss(fake_scores))
+    weights = {
+        "discriminator": gan.discriminator.trainable_variables,
+        "generator": gan.generator.trainable_variables,
+    }
+    if len(players) == 2 and _one_way_back(gan, fake_scores):
+        *slopes, of_fake = tape.gradient(losses["discriminator"], [*weights["discriminator"], fake])
+        # Both losses reach an image through its score alone, so that their slopes by the image
+        # differ by a factor.
+        theirs, ours = (
+            tape.gradient(losses[player], fake_scores) for player in ("discriminator", "generator")
+        )
+        factor = tf.reshape(ours / theirs, (-1, *[1] * (len(fake.shape) - 1)))
+        slopes += tape.gradient(fake, weights["generator"], output_gradients=of_fake * factor)
+    else:
+        slopes = [
+            slope for player in players for slope in tape.gradient(losses[player], weights[player])
+        ]
+    return slopes, [weight for player in players for weight in weights[player]]
+
+
+def _one_way_back(gan, scores):
+    """Whether the slopes of both losses by an image differ by a factor that is never 0 / 0."""
+    return (
+        isinstance(gan.loss, (Minimax, WGAN))
+        and scores.shape[1:] == (1,)
+        and gan.dtype_policy.name != "mixed_float16"
+        and all(isinstance(layer, _APART) for layer in gan.discriminator.layers)
+    )
+
+
+def _agreed(gan, slopes, weights):
+    """The slopes; NaN on all replicas if they are on one, of which Keras looks at the first."""
+    context = tf.distribute.get_replica_context()
+    if isinstance(gan.optimizer, keras.optimizers.LossScaleOptimizer):
+        finite = tf.reduce_all([tf.reduce_all(tf.math.is_finite(x)) for x in slopes])
+        bad = context.all_reduce("sum", tf.cast(~finite, "float32")) > 0
+        slopes = [tf.where(bad, tf.constant(float("nan"), x.dtype), x) for x in slopes]
+    return slopes, weights

@@ -1,0 +1,383 @@
+"""Two players by compile and fit: the step against gradients taken one by one, and the rest."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers, ops
+
+import kerasadv
+from kerasadv.losses import LSGAN, WGAN, HingeGAN, Minimax
+from kerasadv.training import GAN, R1, GradientPenalty
+
+TENSORFLOW = keras.backend.backend() == "tensorflow"
+needs_tensorflow = pytest.mark.skipif(not TENSORFLOW, reason="is about TensorFlow's step")
+IMAGES = np.random.default_rng(0).normal(size=(16, 4, 4, 1)).astype("float32")
+
+
+def networks(batch_norm=False, patches=False):
+    keras.utils.set_random_seed(3)
+    generator = [keras.Input((5,)), layers.Dense(16, activation="tanh"), layers.Reshape((4, 4, 1))]
+    judge = [keras.Input((4, 4, 1)), layers.Conv2D(3, 3, padding="same"), layers.LeakyReLU()]
+    if batch_norm:
+        judge.append(layers.BatchNormalization())
+    judge += [layers.Conv2D(1, 4)] if patches else [layers.Flatten(), layers.Dense(1)]
+    return keras.Sequential(generator), keras.Sequential(judge)
+
+
+def make(loss=None, rate=0.1, optimizer=keras.optimizers.SGD, network=None, **kwargs):
+    own = {k: kwargs.pop(k) for k in ("ema_momentum",) if k in kwargs}
+    gan = GAN(*networks(**network or {}), latent_shape=(5,), seed=7, **own)
+    gan.compile(optimizer(rate), optimizer(2 * rate), loss=loss, **kwargs)
+    return gan
+
+
+def weights(gan):
+    return [np.array(v) for v in gan.trainable_variables]
+
+
+def close(gan, other, atol=1e-6):
+    for a, b in zip(weights(gan), weights(other), strict=True):
+        np.testing.assert_allclose(a, b, atol=atol)
+
+
+def fit(gan, images=IMAGES, batch_size=16, epochs=1, **kwargs):
+    return gan.fit(
+        images, batch_size=batch_size, epochs=epochs, shuffle=False, verbose=0, **kwargs
+    ).history
+
+
+def by_hand(gan, player, images, latents):
+    """The gradients of one player alone, with the game written down once more."""
+    import tensorflow as tf
+
+    with tf.GradientTape() as tape:
+        fake = gan.discriminator(gan.generator(latents, training=True), training=True)
+        real = gan.discriminator(images, training=True)
+        one = tf.reduce_mean(fake), tf.reduce_mean(real)
+        value = {
+            "minimax": {
+                "discriminator": -tf.reduce_mean(tf.math.log_sigmoid(real))
+                - tf.reduce_mean(tf.math.log_sigmoid(-fake)),
+                "generator": -tf.reduce_mean(tf.math.log_sigmoid(fake)),
+            },
+            "hinge_gan": {
+                "discriminator": tf.reduce_mean(tf.maximum(0.0, 1 - real))
+                + tf.reduce_mean(tf.maximum(0.0, 1 + fake)),
+                "generator": -one[0],
+            },
+            "lsgan": {
+                "discriminator": tf.reduce_mean((real - 1) ** 2 + fake**2) / 2,
+                "generator": tf.reduce_mean((fake - 1) ** 2) / 2,
+            },
+            "wgan": {"discriminator": one[0] - one[1], "generator": -one[0]},
+        }[gan.loss.name][player]
+        if gan.loss.name == "minimax" and gan.loss.saturating and player == "generator":
+            value = tf.reduce_mean(tf.math.log_sigmoid(-fake))
+    return tape.gradient(value, getattr(gan, player).trainable_variables)
+
+
+def expected(gan, images, latents, players=("discriminator", "generator"), rate=0.1):
+    """Weights of both players after a step of gradient descent, by hand."""
+    slopes = {player: by_hand(gan, player, images, latents) for player in players}
+    for player, values in slopes.items():
+        step = {"generator": rate, "discriminator": 2 * rate}[player]
+        for variable, slope in zip(getattr(gan, player).trainable_variables, values):
+            variable.assign(variable - step * slope)
+
+
+def latents(number, draws=1):
+    """What a GAN with seed 7 draws in its first steps."""
+    seeds = keras.random.SeedGenerator(7)
+    return [keras.random.normal((number, 5), seed=seeds) for _ in range(draws)]
+
+
+@needs_tensorflow
+@pytest.mark.parametrize(
+    "network", [{}, {"batch_norm": True}, {"patches": True}], ids=["plain", "bn", "patches"]
+)
+@pytest.mark.parametrize(
+    "loss",
+    [Minimax(), Minimax(saturating=True), HingeGAN(), LSGAN(), WGAN()],
+    ids=["minimax", "saturating", "hinge", "lsgan", "wgan"],
+)
+def test_a_step_is_that_of_both_gradients_taken_apart(loss, network):
+    gan, other = make(loss, network=network), make(loss, network=network)
+    fit(gan)
+    expected(other, IMAGES, latents(16)[0])
+    close(gan, other)
+
+
+@needs_tensorflow
+def test_the_step_on_tensorflow_is_keras_own_of_the_same_losses(monkeypatch):
+    gan, other = make(penalties=[R1(0.5)]), make(penalties=[R1(0.5)])
+    fit(gan, epochs=3)
+    monkeypatch.setattr(GAN, "train_step", keras.Model.train_step)
+    fit(other, epochs=3)
+    close(gan, other)
+
+
+@needs_tensorflow
+def test_a_sure_discriminator_still_gives_the_generator_its_slope():
+    gan, other = make(), make()
+    for each in (gan, other):
+        each.discriminator.layers[-1].bias.assign([-60.0])
+    fit(gan)
+    expected(other, IMAGES, latents(16)[0])
+    close(gan, other)
+
+
+@needs_tensorflow
+def test_players_may_alternate():
+    gan, other = make(discriminator_steps=2), make()
+    fit(gan)
+    first, second, third = latents(8, draws=3)
+    expected(other, IMAGES[:8], first, ["discriminator"])
+    expected(other, IMAGES[8:], second, ["discriminator"])
+    expected(other, IMAGES[8:], third, ["generator"])
+    close(gan, other)
+    assert int(gan.optimizer.iterations) == 1
+    simultaneous = make()
+    fit(simultaneous)
+    with pytest.raises(AssertionError):
+        close(gan, simultaneous, atol=1e-4)
+
+
+@needs_tensorflow
+@pytest.mark.parametrize("loss, penalties", [(Minimax(), [R1(1.0)]), (HingeGAN(), [])])
+def test_two_replicas_take_the_step_of_one(loss, penalties, mirrored):
+    import tensorflow as tf
+
+    found = []
+    for strategy in (tf.distribute.get_strategy(), mirrored):
+        with strategy.scope():
+            gan = make(loss, penalties=penalties, ema_momentum=0.5)
+        data = tf.data.Dataset.from_tensor_slices(IMAGES).batch(16)
+        found.append((gan.fit(data, epochs=2, shuffle=False, verbose=0).history, gan))
+    (one_logs, one), (two_logs, two) = found
+    close(one, two)
+    np.testing.assert_allclose(one.generate(2, seed=1), two.generate(2, seed=1), atol=1e-6)
+    for name, values in one_logs.items():
+        np.testing.assert_allclose(two_logs[name], values, rtol=1e-5, err_msg=name)
+
+
+@needs_tensorflow
+def test_nan_on_one_replica_skips_the_step_on_all(mirrored):
+    import tensorflow as tf
+
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        with mirrored.scope():
+            gan = make(optimizer=keras.optimizers.Adam)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    before = weights(gan)
+    bad = IMAGES.copy()
+    bad[-1] = np.nan  # On the second replica.
+    gan.fit(tf.data.Dataset.from_tensor_slices(bad).batch(16), shuffle=False, verbose=0)
+    for a, b in zip(before, weights(gan), strict=True):
+        np.testing.assert_array_equal(a, b)
+    scale = float(np.array(gan.optimizer.dynamic_scale))
+    assert scale == gan.optimizer.initial_scale / 2
+    gan.fit(
+        tf.data.Dataset.from_tensor_slices(IMAGES).batch(16), epochs=5, shuffle=False, verbose=0
+    )
+    after = weights(gan)
+    assert all(np.isfinite(x).all() for x in after)
+    assert all((a != b).any() for a, b in zip(before, after))
+
+
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+def test_mixed_precision_takes_about_the_step_of_float32(policy):
+    exact = make()
+    keras.config.set_dtype_policy(policy)
+    try:
+        gan = make()
+    finally:
+        keras.config.set_dtype_policy("float32")
+    gan.set_weights(exact.get_weights())
+    fit(exact, epochs=2)
+    fit(gan, epochs=2)
+    close(gan, exact, atol=2e-3 if policy == "mixed_float16" else 2e-2)
+
+
+def test_two_and_two_epochs_are_four_also_after_a_file(tmp_path):
+    kwargs = {"optimizer": keras.optimizers.Adam, "rate": 0.01, "ema_momentum": 0.9}
+    whole, part = make(**kwargs), make(**kwargs)
+    fit(whole, batch_size=8, epochs=4)
+    fit(part, batch_size=8, epochs=2)
+    part.save(tmp_path / "gan.keras")
+    again = keras.saving.load_model(tmp_path / "gan.keras")
+    part.save_weights(tmp_path / "gan.weights.h5")
+    other = make(**kwargs)
+    other.load_weights(tmp_path / "gan.weights.h5")
+    for gan in (part, again, other):
+        fit(gan, batch_size=8, epochs=2)
+        close(gan, whole, atol=0)
+        np.testing.assert_array_equal(gan.generate(3, seed=0), whole.generate(3, seed=0))
+    assert type(again.loss) is Minimax and again.generator_optimizer.learning_rate == 0.01
+
+
+@needs_tensorflow
+def test_checkpoints_and_backups_go_on_where_they_were(tmp_path):
+    kwargs = {"optimizer": keras.optimizers.Adam, "rate": 0.01}
+    whole = make(**kwargs)
+    fit(whole, epochs=4)
+    checkpoint = kerasadv.training.Checkpoint(tmp_path / "ours")
+    fit(make(**kwargs), epochs=2, callbacks=[checkpoint])
+    gan = make(**kwargs)
+    done = checkpoint.restore(gan)
+    fit(gan, epochs=4, initial_epoch=done)
+    close(gan, whole, atol=0)
+
+    class Killed(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            if epoch == 2:
+                raise KeyboardInterrupt
+
+    backup = [keras.callbacks.BackupAndRestore(tmp_path / "keras")]
+    with pytest.raises(KeyboardInterrupt):
+        fit(make(**kwargs), epochs=4, callbacks=[*backup, Killed()])
+    gan = make(**kwargs)
+    fit(gan, epochs=4, callbacks=backup)
+    close(gan, whole, atol=0)
+
+
+def test_the_average_follows_the_generator():
+    gan = make(ema_momentum=0.75)
+    first = [np.array(w) for w in gan.generator.weights]
+    fit(gan, epochs=1)
+    second = [np.array(w) for w in gan.generator.weights]
+    fit(gan, epochs=1)
+    # Of the weights at the beginning of each step: first, then second.
+    for average, a, b in zip(gan.averaged.weights, first, second, strict=True):
+        np.testing.assert_allclose(average, 0.75 * a + 0.25 * b, atol=1e-6)
+
+
+def test_evaluation_changes_nothing_and_has_the_value_of_the_game():
+    gan = make()
+    before = weights(gan)
+    found = gan.evaluate(IMAGES, batch_size=16, verbose=0, return_dict=True)
+    real = np.array(gan.discriminator(IMAGES))
+    fake = np.array(gan.discriminator(gan.generator(latents(16)[0])))
+    value = np.log1p(np.exp(-real)).mean() + np.log1p(np.exp(fake)).mean()
+    assert found["discriminator_loss"] == pytest.approx(value, rel=1e-5)
+    assert found["generator_loss"] == pytest.approx(np.log1p(np.exp(-fake)).mean(), rel=1e-5)
+    assert found["real_accuracy"] == pytest.approx((real > 0).mean())
+    assert found["fake_accuracy"] == pytest.approx((fake < 0).mean())
+    assert found["loss"] == pytest.approx(found["generator_loss"] + found["discriminator_loss"])
+    for a, b in zip(before, weights(gan), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@needs_tensorflow
+def test_tensorboard_shows_both_players_and_both_rates(tmp_path):
+    import tensorflow as tf
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    gan = make()
+    falling = keras.optimizers.schedules.ExponentialDecay(0.1, 1, 0.5)
+    gan.compile(keras.optimizers.SGD(falling), keras.optimizers.SGD(0.3), penalties=[R1(1.0)])
+    board = kerasadv.training.TensorBoard(
+        tmp_path, pictures=lambda gan: (255 * abs(gan.generate(3, seed=0))).astype("uint8")
+    )
+    history = fit(gan, epochs=3, callbacks=[board])
+    log = EventAccumulator(str(tmp_path / "train"), {"tensors": 0})
+    log.Reload()
+
+    def curve(name):
+        return [float(tf.make_ndarray(event.tensor_proto)) for event in log.Tensors(name)]
+
+    # After 1, 2 and 3 steps.
+    np.testing.assert_allclose(curve("learning_rate/generator"), [0.05, 0.025, 0.0125], rtol=1e-6)
+    np.testing.assert_allclose(curve("learning_rate/discriminator"), [0.3] * 3, rtol=1e-6)
+    for name in ("generator_loss", "discriminator_loss", "real_accuracy", "fake_accuracy", "r1"):
+        np.testing.assert_allclose(curve(name), history[name], rtol=1e-6)
+
+
+def test_pictures_of_a_seed_are_always_the_same_and_others_new():
+    gan = make()
+    one = gan.generate(5, seed=3)
+    np.testing.assert_allclose(gan.generate(5, seed=3, batch_size=2), one, atol=1e-6)
+    assert one.shape == (5, 4, 4, 1) and (one != gan.generate(5, seed=4)).any()
+    assert (gan.generate(2) != gan.generate(2)).any()
+
+
+def test_learns_where_the_data_is():
+    # Points around (3, -2): generated ones have to move there.
+    points = np.random.default_rng(1).normal([3, -2], 0.5, (512, 2)).astype("float32")
+    keras.utils.set_random_seed(0)
+    generator = keras.Sequential([keras.Input((2,)), layers.Dense(2)])
+    discriminator = keras.Sequential(
+        [keras.Input((2,)), layers.Dense(16, activation="tanh"), layers.Dense(1)]
+    )
+    gan = GAN(generator, discriminator, (2,), seed=0)
+    adam = keras.optimizers.Adam
+    gan.compile(adam(0.02, beta_1=0.5), adam(0.02, beta_1=0.5), penalties=[R1(0.1)])
+    gan.fit(points, batch_size=64, epochs=40, verbose=0)
+    np.testing.assert_allclose(gan.generate(500, seed=0).mean(axis=0), [3, -2], atol=0.5)
+
+
+def quadratic():
+    """A discriminator with scores x^T x / 2, whose slope is x."""
+    inputs = keras.Input((3,))
+    return keras.Model(inputs, ops.sum(inputs * inputs, axis=-1, keepdims=True) / 2)
+
+
+def test_penalties_are_their_formulas():
+    x = np.random.default_rng(2).normal(size=(6, 3)).astype("float32")
+    np.testing.assert_allclose(R1(4.0)(quadratic(), x, -x), 2 * (x**2).sum(axis=1), rtol=1e-5)
+    # From x to 3 x: slopes are the points themselves, of length s |x| with s from 1 to 3.
+    values = np.array(GradientPenalty(2.0, seed=0)(quadratic(), x, 3 * x))
+    lengths = np.stack([1 + np.sqrt(values / 2), 1 - np.sqrt(values / 2)])
+    shares = (lengths / np.linalg.norm(x, axis=1) - 1) / 2
+    assert ((shares > -1e-4) & (shares < 1 + 1e-4)).any(axis=0).all()
+    # Where the slope is 0 its own slope is finite.
+    flat = keras.Sequential([keras.Input((3,)), layers.Dense(1, kernel_initializer="zeros")])
+    np.testing.assert_allclose(GradientPenalty(1.0)(flat, x, x), np.ones(6), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "change, named",
+    [
+        ({"latent_shape": (6,)}, r"`latent_shape`: expected \(5,\).*Received: \(6,\)"),
+        ({"generator": layers.Dense(3)}, "`generator`: expected a functional"),
+        (
+            {"discriminator": networks()[0]},
+            r"`discriminator`: expected one of images .*\(4, 4, 1\)",
+        ),
+        ({"ema_momentum": 1.0}, "`ema_momentum`.*Received: ema_momentum=1.0"),
+    ],
+)
+def test_players_that_do_not_fit_are_named(change, named):
+    generator, discriminator = networks()
+    given = {"generator": generator, "discriminator": discriminator, "latent_shape": (5,)}
+    with pytest.raises(ValueError, match=named):
+        GAN(**given | change)
+
+
+ADAM = keras.optimizers.Adam()
+
+
+@pytest.mark.parametrize(
+    "change, named",
+    [
+        ({"loss": keras.losses.MeanSquaredError()}, "`loss`: expected a loss of two players"),
+        ({"generator_optimizer": "adam"}, "`generator_optimizer`: expected a Keras optimizer"),
+        ({"generator_optimizer": ADAM, "discriminator_optimizer": ADAM}, "another object than"),
+        ({"discriminator_steps": 0}, "`discriminator_steps`.*Received: discriminator_steps=0"),
+    ],
+)
+def test_bad_settings_are_named(change, named):
+    gan = GAN(*networks(), latent_shape=(5,))
+    given = {
+        "generator_optimizer": keras.optimizers.Adam(),
+        "discriminator_optimizer": keras.optimizers.Adam(),
+    }
+    with pytest.raises(ValueError, match=named):
+        gan.compile(**given | change)
+
+
+@pytest.mark.parametrize("make_penalty", [lambda: R1(-1), lambda: GradientPenalty(float("inf"))])
+def test_bad_penalties_are_named(make_penalty):
+    with pytest.raises(ValueError, match="`weight`: expected a finite number .*Received: weight="):
+        make_penalty()
