@@ -79,19 +79,29 @@ def _slopes(gan, images, players):
         "discriminator": gan.discriminator.trainable_variables,
         "generator": gan.generator.trainable_variables,
     }
-    if len(players) == 2 and _one_way_back(gan, fake_scores):
+
+    def apart():
+        """One way back for each player."""
+        return [
+            slope for player in players for slope in tape.gradient(losses[player], weights[player])
+        ]
+
+    def together():
+        """One way back: both losses reach an image through its score alone, so that their slopes by
+        the image differ by a factor."""
         *slopes, of_fake = tape.gradient(losses["discriminator"], [*weights["discriminator"], fake])
-        # Both losses reach an image through its score alone, so that their slopes by the image
-        # differ by a factor.
         theirs, ours = (
             tape.gradient(losses[player], fake_scores) for player in ("discriminator", "generator")
         )
         factor = tf.reshape(ours / theirs, (-1, *[1] * (len(fake.shape) - 1)))
         slopes += tape.gradient(fake, weights["generator"], output_gradients=of_fake * factor)
+        return slopes
+
+    if len(players) == 2 and _one_way_back(gan, fake_scores):
+        # Farther out, the discriminator's slope is so small that floats lose it.
+        slopes = tf.cond(tf.reduce_all(fake_scores > -60), together, apart)
     else:
-        slopes = [
-            slope for player in players for slope in tape.gradient(losses[player], weights[player])
-        ]
+        slopes = apart()
     return slopes, [weight for player in players for weight in weights[player]]
 
 

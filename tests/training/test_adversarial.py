@@ -117,10 +117,11 @@ def test_the_step_on_tensorflow_is_keras_own_of_the_same_losses(monkeypatch):
 
 
 @needs_tensorflow
-def test_a_sure_discriminator_still_gives_the_generator_its_slope():
+@pytest.mark.parametrize("score", [-50, -200, 200])
+def test_a_sure_discriminator_still_gives_the_generator_its_slope(score):
     gan, other = make(), make()
     for each in (gan, other):
-        each.discriminator.layers[-1].bias.assign([-60.0])
+        each.discriminator.layers[-1].bias.assign([float(score)])
     fit(gan)
     expected(other, IMAGES, latents(16)[0])
     close(gan, other)
