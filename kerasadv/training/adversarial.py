@@ -184,13 +184,12 @@ class GAN(keras.Model):
         """What the discriminator minimizes; penalties only where images are given."""
         total = self.loss(real_scores, fake_scores)
         self._shown["discriminator_loss"].update_state(self.loss.call(real_scores, fake_scores))
-        for name, right in (
-            ("real", real_scores > self._undecided),
-            ("fake", fake_scores < self._undecided),
-        ):
-            self._shown[f"{name}_accuracy"].update_state(ops.cast(right, "float32"))
+        right = {"real": real_scores > self._undecided, "fake": fake_scores < self._undecided}
+        for name, values in right.items():
+            self._shown[f"{name}_accuracy"].update_state(ops.cast(values, "float32"))
         for penalty in self.penalties if real is not None else ():
-            values = penalty(self.discriminator, real, fake)
+            share = self._drawn(keras.random.uniform, real)
+            values = penalty(self.discriminator, real, fake, share)
             self._shown[penalty.name].update_state(values)
             total = total + self._mean(values, values)
         return total
@@ -231,17 +230,20 @@ class GAN(keras.Model):
                 ours.assign(ours + (1 - self.ema_momentum) * (theirs - ours))
 
     def latents(self, images):
-        """A latent for each image; those of several replicas are those of one with all images."""
+        """A latent for each image."""
+        return self._drawn(keras.random.normal, images, self.latent_shape)
+
+    def _drawn(self, distribution, images, shape=()):
+        """Random numbers for images; those of several replicas are those of one with all images."""
 
         def draw(number):
-            return keras.random.normal((number, *self.latent_shape), seed=self.seed_generator)
+            return distribution((number, *shape), seed=self.seed_generator)
 
-        number = ops.shape(images)[0]
         if keras.backend.backend() != "tensorflow":
-            return draw(number)
+            return draw(ops.shape(images)[0])
         from kerasadv.training.adversarial_step import share
 
-        return share(number, draw)
+        return share(ops.shape(images)[0], draw)
 
     def generate(self, number, seed=None, batch_size=64):
         """Images of the generator, or of the average of its weights if there is one.

@@ -46,7 +46,7 @@ class R1(_Penalty):
     >>> inputs = keras.Input((2,))
     >>> steep = keras.Model(inputs, keras.ops.sum(3 * inputs, axis=-1, keepdims=True))
     >>> images = np.zeros((1, 2), "float32")
-    >>> float(kerasadv.training.R1(weight=10)(steep, images, images)[0])  # 10 / 2 (3^2 + 3^2)
+    >>> float(kerasadv.training.R1(weight=10)(steep, images)[0])  # 10 / 2 (3^2 + 3^2)
     90.0
 
     Reference:
@@ -58,8 +58,8 @@ class R1(_Penalty):
     def __init__(self, weight=10.0):
         super().__init__(weight)
 
-    def __call__(self, discriminator, real, fake):
-        """The penalty of each sample, `(batch,)`."""
+    def __call__(self, discriminator, real, fake=None, share=None):
+        """The penalty of each sample, `(batch,)`; only `real` counts."""
         return self.weight / 2 * _squared_slope(discriminator, real)
 
 
@@ -72,7 +72,6 @@ class GradientPenalty(_Penalty):
 
     Args:
         weight: The paper's lambda, 10 there.
-        seed: Of the points.
 
     Raises:
         ValueError: If `weight` is negative or not finite.
@@ -84,7 +83,8 @@ class GradientPenalty(_Penalty):
     >>> inputs = keras.Input((1,))
     >>> steep = keras.Model(inputs, 3 * inputs)
     >>> images = np.zeros((1, 1), "float32")
-    >>> round(float(kerasadv.training.GradientPenalty()(steep, images, images)[0]), 4)
+    >>> penalty = kerasadv.training.GradientPenalty()
+    >>> round(float(penalty(steep, images, images, share=np.array([0.5]))[0]), 4)  # 10 (3 - 1)^2
     40.0
 
     Reference:
@@ -93,23 +93,16 @@ class GradientPenalty(_Penalty):
 
     name = "gradient_penalty"
 
-    def __init__(self, weight=10.0, seed=None):
+    def __init__(self, weight=10.0):
         super().__init__(weight)
-        self.seed = seed
-        self.seed_generator = keras.random.SeedGenerator(seed)
 
-    def __call__(self, discriminator, real, fake):
-        """The penalty of each sample, `(batch,)`."""
+    def __call__(self, discriminator, real, fake, share):
+        """The penalty of each sample, `(batch,)`; `share` of the way from `real` to `fake`."""
         fake = ops.stop_gradient(fake)
-        share = keras.random.uniform(
-            (ops.shape(real)[0], *[1] * (len(real.shape) - 1)), seed=self.seed_generator
-        )
-        square = _squared_slope(discriminator, real + ops.cast(share, real.dtype) * (fake - real))
+        share = ops.reshape(ops.cast(share, real.dtype), (-1, *[1] * (len(real.shape) - 1)))
+        square = _squared_slope(discriminator, real + share * (fake - real))
         # Inside the root, where the slope of the root is finite at 0.
         return self.weight * ops.square(ops.sqrt(square + 1e-12) - 1)
-
-    def get_config(self):
-        return {**super().get_config(), "seed": self.seed}
 
 
 def _squared_slope(discriminator, images):

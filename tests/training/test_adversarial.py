@@ -144,7 +144,9 @@ def test_players_may_alternate():
 
 
 @needs_tensorflow
-@pytest.mark.parametrize("loss, penalties", [(Minimax(), [R1(1.0)]), (HingeGAN(), [])])
+@pytest.mark.parametrize(
+    "loss, penalties", [(Minimax(), [R1(1.0)]), (HingeGAN(), []), (WGAN(), [GradientPenalty(1.0)])]
+)
 def test_two_replicas_take_the_step_of_one(loss, penalties, mirrored):
     import tensorflow as tf
 
@@ -203,6 +205,7 @@ def test_mixed_precision_takes_about_the_step_of_float32(policy):
 
 def test_two_and_two_epochs_are_four_also_after_a_file(tmp_path):
     kwargs = {"optimizer": keras.optimizers.Adam, "rate": 0.01, "ema_momentum": 0.9}
+    kwargs["penalties"] = [GradientPenalty(0.5)]
     whole, part = make(**kwargs), make(**kwargs)
     fit(whole, batch_size=8, epochs=4)
     fit(part, batch_size=8, epochs=2)
@@ -326,15 +329,15 @@ def quadratic():
 
 def test_penalties_are_their_formulas():
     x = np.random.default_rng(2).normal(size=(6, 3)).astype("float32")
-    np.testing.assert_allclose(R1(4.0)(quadratic(), x, -x), 2 * (x**2).sum(axis=1), rtol=1e-5)
-    # From x to 3 x: slopes are the points themselves, of length s |x| with s from 1 to 3.
-    values = np.array(GradientPenalty(2.0, seed=0)(quadratic(), x, 3 * x))
-    lengths = np.stack([1 + np.sqrt(values / 2), 1 - np.sqrt(values / 2)])
-    shares = (lengths / np.linalg.norm(x, axis=1) - 1) / 2
-    assert ((shares > -1e-4) & (shares < 1 + 1e-4)).any(axis=0).all()
+    np.testing.assert_allclose(R1(4.0)(quadratic(), x), 2 * (x**2).sum(axis=1), rtol=1e-5)
+    # From x to 3 x, where slopes are the points themselves.
+    share = np.linspace(0, 1, 6).astype("float32")
+    length = np.linalg.norm(x, axis=1) * (1 + 2 * share)
+    got = GradientPenalty(2.0)(quadratic(), x, 3 * x, share)
+    np.testing.assert_allclose(got, 2 * (length - 1) ** 2, rtol=1e-4)
     # Where the slope is 0 its own slope is finite.
     flat = keras.Sequential([keras.Input((3,)), layers.Dense(1, kernel_initializer="zeros")])
-    np.testing.assert_allclose(GradientPenalty(1.0)(flat, x, x), np.ones(6), atol=1e-5)
+    np.testing.assert_allclose(GradientPenalty(1.0)(flat, x, x, share), np.ones(6), atol=1e-5)
 
 
 @pytest.mark.parametrize(
