@@ -48,6 +48,31 @@ SMALLER = {
             "labels_that_lie/suspects.png",
         ],
     ),
+    "3_paint_in_a_style.py": (
+        {
+            # No download. An untrained network sees nothing that is worth looking at.
+            'WEIGHTS = "imagenet"': "WEIGHTS = None",
+            "SIZE = 160": "SIZE = 64",
+            '("block2_conv2", "block4_conv2", "block5_conv2")': '("block2_conv2",)',
+            '("block1_conv2", "block2_conv2", "block3_conv3", "block4_conv1")': '("block1_conv2",)',
+            "REBUILD_STEPS = 40": "REBUILD_STEPS = 2",
+            "TEXTURE_STEPS = 80": "TEXTURE_STEPS = 2",
+            "STYLE_WEIGHTS = (0.05, 0.5, 5.0)": "STYLE_WEIGHTS = (0.5,)",
+            "PAINT_STEPS = 40": "PAINT_STEPS = 2",
+            "NUM_CROPS = 50": "NUM_CROPS = 2",
+            "CROP = 128": "CROP = 32",
+            "EPOCHS = 5": "EPOCHS = 1",
+        },
+        [
+            "paint_in_a_style/photo_and_painting.png",
+            "paint_in_a_style/what_vgg_sees.png",
+            "paint_in_a_style/rebuilt.png",
+            "paint_in_a_style/textures.png",
+            "paint_in_a_style/painted.png",
+            "paint_in_a_style/network.png",
+            "paint_in_a_style/painter.keras",
+        ],
+    ),
 }
 
 
