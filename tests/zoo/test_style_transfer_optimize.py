@@ -51,6 +51,21 @@ def test_it_stops_when_it_is_told_to(objective):
     assert value(objective, photo, shares, picture) == pytest.approx(found[-1], rel=1e-3)
 
 
+def test_the_size_of_the_loss_does_not_matter(objective, monkeypatch):
+    photo = np.full((24, 20, 3), 100, "uint8")
+    found = {}
+    for scale in (1.0, 1e-9):
+
+        def scaled(targets, picture, scale=scale):
+            return [scale * x for x in Objective.value_and_slope(objective, targets, picture)]
+
+        monkeypatch.setattr(objective, "value_and_slope", scaled)
+        losses = found[scale] = []
+        shares = np.array([1, 0], "float32")
+        optimize(objective, photo, shares, 5, watch=lambda _, loss, to=losses: to.append(loss))
+    np.testing.assert_allclose(np.array(found[1e-9]) * 1e9, found[1.0], rtol=1e-3)
+
+
 def test_from_noise_it_begins_far_from_the_photo(objective):
     photo = np.full((24, 20, 3), 100, "uint8")
     shares = np.array([1, 0], "float32")

@@ -55,18 +55,23 @@ def optimize(
     def evaluate(vector):
         picture = tf.constant(vector.reshape(target.shape), tf.float32)
         value, slope = objective.value_and_slope(targets, picture)
-        return float(value), np.asarray(slope, "float64").ravel()
+        return factor * float(value), factor * np.asarray(slope, "float64").ravel()
 
     done = itertools.count(1)
 
     def after_each(intermediate_result):
-        if watch(next(done), float(intermediate_result.fun)):
+        if watch(next(done), float(intermediate_result.fun) / factor):
             raise StopIteration
 
     first = target.ravel().astype("float64")
     if start == "noise":
         first = np.random.default_rng(0).uniform(0, 255, first.shape)
-    if not watch(0, evaluate(first)[0]):
+    factor = 1.0
+    value, slope = evaluate(first)
+    # The first step is the gradient itself, whatever its size: it is to move the average pixel by
+    # 10. Losses of other weights would hardly move it, and end there.
+    factor = 10 / max(np.abs(slope).mean(), 1e-30)
+    if not watch(0, value):
         first = minimize(
             evaluate,
             first,
