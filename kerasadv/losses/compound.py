@@ -121,8 +121,11 @@ class Compound(PerSample):
         return self._terms.result()
 
     def reset_terms(self):
-        """Forget the values that `terms` averages."""
+        """Forget the values that `terms` averages, those of losses with terms of their own too."""
         self._terms.reset()
+        for loss in self.losses.values():
+            if hasattr(loss, "reset_terms"):
+                loss.reset_terms()
 
     def get_config(self):
         serialize = keras.saving.serialize_keras_object

@@ -74,7 +74,8 @@ class Perceptual(PerSample):
     textures, wherever they are. Gram matrices are `F^T F / (height * width * channels)`
     (`kerasadv.ops.gram_matrix`). Both are summed over layers with the weights given. The
     extractor sees each image once, whatever the number of terms, and computes no gradient for the
-    target. `kerasadv.training.LossTerms` and `TensorBoard` show the terms as `content` and `style`.
+    target. `kerasadv.training.LossTerms` and `TensorBoard` show the terms as `content` and `style`,
+    with the weights of their layers.
     (On the JAX backend they do not show, and the extractor's weights become constants of the
     compiled step, as everything does that it does not get from the model; with `model.extractor =
     extractor` before `compile` they come from the model, and are saved with it.)

@@ -267,6 +267,16 @@ def test_terms_show_in_the_logs_also_inside_a_compound():
 
 
 @needs_tensorflow
+def test_a_compound_forgets_the_terms_within_it_too():
+    inner = Perceptual(eyes(), {"half": 2.0})
+    loss = Compound({"perceptual": inner})
+    loss(TRUE, PRED)
+    assert inner.terms()["content"] > 0
+    loss.reset_terms()
+    assert inner.terms() == loss.terms() == {}
+
+
+@needs_tensorflow
 def test_an_extractor_built_for_two_replicas_gives_the_step_of_one(mirrored):
     import tensorflow as tf
 
