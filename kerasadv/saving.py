@@ -1,4 +1,4 @@
-"""The one name under which Keras saves and finds this package's objects, and arrays as JSON."""
+"""The one name under which Keras saves this package's objects; arrays and extractors as JSON."""
 
 import base64
 
@@ -40,3 +40,27 @@ def unpack(packed):
     """The tensor that `pack` wrote, as nested lists."""
     data = memoryview(base64.b64decode(packed["float32"]))
     return data.cast("f", packed["shape"]).tolist()
+
+
+def pack_extractor(extractor):
+    """What a config says of an extractor: how to make it again or, if it cannot, its name.
+
+    The config of a plain functional model has no weights, so it would come back blank.
+    """
+    own = type(extractor).__module__.split(".")[0] != "keras"
+    return keras.saving.serialize_keras_object(extractor) if own else extractor.name
+
+
+def unpack_extractor(config):
+    """The extractor that `pack_extractor` was given.
+
+    Raises:
+        ValueError: If there is only its name.
+    """
+    if isinstance(config, str):
+        raise ValueError(
+            "`extractor`: expected one that was saved with the source of its weights, as those of "
+            "kerasadv.features are. Load the model with `compile=False`, then compile it again. "
+            f"Received: extractor={config!r}"
+        )
+    return keras.saving.deserialize_keras_object(config)

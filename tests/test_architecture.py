@@ -23,7 +23,7 @@ MAY_IMPORT = {
     "kerasadv.ops": {"keras"},
     "kerasadv.losses": {"keras", "kerasadv.ops", "kerasadv.saving"},
     "kerasadv.layers": {"keras", "kerasadv.ops", "kerasadv.saving"},
-    "kerasadv.metrics": {"keras", "kerasadv.ops", "kerasadv.saving"},
+    "kerasadv.metrics": {"keras", "kerasadv.features", "kerasadv.ops", "kerasadv.saving"},
     "kerasadv.features": {"keras", "kerasadv.ops", "kerasadv.saving"},
     "kerasadv.training": {
         "keras",

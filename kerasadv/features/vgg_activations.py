@@ -1,11 +1,11 @@
 """The activations of VGG16 and VGG19 by their names, as one frozen model."""
 
 import os
-import warnings as python_warnings
 
 import keras
 from keras import ops
 
+from kerasadv.features.applications import application, check_value_range
 from kerasadv.saving import register
 
 # Simonyan and Zisserman, table 1, columns D and E: convolutions in each of the five blocks.
@@ -70,12 +70,7 @@ class VGG(keras.Model):
             raise ValueError(
                 f"`layers`: expected names among {known} of {name}. Received: {unknown or layers}"
             )
-        low, high = value_range
-        if not -float("inf") < low < high < float("inf"):
-            raise ValueError(
-                "`value_range`: expected the values of black and white, the first below the "
-                f"second. Received: value_range={value_range}"
-            )
+        low, high = check_value_range(value_range)
         inputs = keras.Input((None, None, 3), dtype="float32", name="image")
         scale = 255 / (high - low)
         x = keras.layers.Rescaling(
@@ -94,7 +89,7 @@ class VGG(keras.Model):
             "value_range": [low, high],
         }
         if weights is not None:
-            source = _with_weights(name, weights)
+            source = application(name.upper(), weights)
             for layer in self.layers:
                 if layer.weights:
                     layer.set_weights(source.get_layer(layer.name).get_weights())
@@ -128,33 +123,3 @@ def _layer(name, seed):
         dtype="float32",
         name=name,
     )
-
-
-def _with_weights(name, weights):
-    """The network of `keras.applications`, with its weights."""
-    if weights != "imagenet" and not os.path.isfile(weights):
-        raise ValueError(
-            "`weights`: expected 'imagenet', None or the path of a file. "
-            f"Received: weights={os.fspath(weights)!r}, where there is none"
-        )
-    network = {"vgg16": keras.applications.VGG16, "vgg19": keras.applications.VGG19}[name]
-    policy = keras.config.dtype_policy()
-    keras.config.set_dtype_policy("float32")  # Another one would round the weights.
-    try:
-        with python_warnings.catch_warnings():
-            # Keras only warns of some weights that do not fit.
-            python_warnings.simplefilter("error", UserWarning)
-            return network(include_top=False, weights=weights)
-    except Exception as error:  # Keras raises a bare one when a download fails.
-        reason = (str(error).strip() or repr(error)).splitlines()[0]
-        if weights == "imagenet":
-            raise ValueError(
-                f"`weights`: the download of {name} failed ({reason}); give the path of a file "
-                f"instead. Received: weights='imagenet'"
-            ) from None
-        raise ValueError(
-            f"`weights`: expected weights of keras.applications' {name} without the top. "
-            f"Received: weights={os.fspath(weights)!r} ({reason})"
-        ) from None
-    finally:
-        keras.config.set_dtype_policy(policy)

@@ -55,6 +55,8 @@ class LSGAN(PerSample):
         Mao et al., "Least squares generative adversarial networks", ICCV 2017.
     """
 
+    undecided = 0.5  # The score between real and generated; of the other games it is 0.
+
     def __init__(self, label_smoothing=0.0, name="lsgan", **kwargs):
         super().__init__(name=name, **kwargs)
         if not 0 <= label_smoothing < 1:

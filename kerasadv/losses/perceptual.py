@@ -8,7 +8,7 @@ from keras import ops
 from kerasadv.losses.per_sample import PerSample
 from kerasadv.losses.terms import Terms
 from kerasadv.ops.gram import gram_matrix
-from kerasadv.saving import pack, register, unpack
+from kerasadv.saving import pack, pack_extractor, register, unpack, unpack_extractor
 
 
 def perceptual(y_true, y_pred, extractor, content=None, style=None, paintings=None):
@@ -41,26 +41,44 @@ def perceptual_terms(y_true, y_pred, extractor, content=None, style=None, painti
     shares = _shares(paintings)
     _check_shapes(y_true.shape, y_pred.shape, shares, with_content=bool(content))
     # Each image passes once. Not both in one batch: half of the way back would lead to the target.
-    seen, wanted = _look(extractor, y_pred), {}
+    seen, wanted = look(extractor, y_pred), {}
     if content or paintings is None:
-        wanted = _look(extractor, ops.stop_gradient(y_true[..., :-shares] if shares else y_true))
+        wanted = look(extractor, ops.stop_gradient(y_true[..., :-shares] if shares else y_true))
         wanted = {layer: ops.stop_gradient(x) for layer, x in wanted.items()}
+    matrices = {}
+    for layer in style:
+        if paintings is None:
+            matrices[layer] = gram_matrix(_at(wanted, layer))
+        elif shares:  # The same at every pixel.
+            matrices[layer] = ops.tensordot(y_true[:, 0, 0, -shares:], paintings[layer], axes=1)
+        else:
+            matrices[layer] = paintings[layer]
+    return compared(seen, wanted, matrices, content, style)
+
+
+def look(extractor, images):
+    """What an extractor sees in images: features by layer, float32."""
+    features = _dictionary(extractor(images, training=False))
+    return {layer: ops.cast(x, "float32") for layer, x in features.items()}
+
+
+def compared(seen, features, matrices, content, style):
+    """The terms of `perceptual_terms`, from what was `seen` in images and what should have been.
+
+    `features` are those of the layers in `content`, `matrices` the Gram matrices of those in
+    `style`, `(batch or 1, channels, channels)`.
+    """
     terms = {}
     if content:
         terms["content"] = sum(
-            weight * _distance(_at(seen, layer), _at(wanted, layer))
+            weight * _distance(_at(seen, layer), _at(features, layer))
             for layer, weight in content.items()
         )
     if style:
-        terms["style"] = 0.0
-        for layer, weight in style.items():
-            if paintings is None:
-                target = gram_matrix(_at(wanted, layer))
-            elif shares:  # The same at every pixel.
-                target = ops.tensordot(y_true[:, 0, 0, -shares:], paintings[layer], axes=1)
-            else:
-                target = paintings[layer]
-            terms["style"] += weight * _distance(gram_matrix(_at(seen, layer)), target)
+        terms["style"] = sum(
+            weight * _distance(gram_matrix(_at(seen, layer)), matrices[layer])
+            for layer, weight in style.items()
+        )
     return terms
 
 
@@ -174,13 +192,10 @@ class Perceptual(PerSample):
         self._terms.reset()
 
     def get_config(self):
-        extractor = self._extractor()
-        own = type(extractor).__module__.split(".")[0] != "keras"
         paintings = self.paintings or {}
         return {
             **super().get_config(),
-            # The config of a plain functional model has no weights, so it would come back blank.
-            "extractor": keras.saving.serialize_keras_object(extractor) if own else extractor.name,
+            "extractor": pack_extractor(self._extractor()),
             "content": self.content,
             "style": self.style,
             "paintings": {layer: pack(x) for layer, x in paintings.items()} or None,
@@ -189,13 +204,7 @@ class Perceptual(PerSample):
     @classmethod
     def from_config(cls, config):
         config = dict(config)
-        if isinstance(config["extractor"], str):
-            raise ValueError(
-                "`extractor`: expected one that was saved with the source of its weights, as those "
-                "of kerasadv.features are. Load the model with `compile=False`, then compile it "
-                f"with the loss again. Received: extractor={config['extractor']!r}"
-            )
-        config["extractor"] = keras.saving.deserialize_keras_object(config["extractor"])
+        config["extractor"] = unpack_extractor(config["extractor"])
         if config["paintings"] is not None:
             config["paintings"] = {k: unpack(x) for k, x in config["paintings"].items()}
         return cls(**config)
@@ -211,11 +220,6 @@ def _check_shapes(true, pred, shares, with_content):
             f"`y_true`: expected images of the shape of `y_pred`{behind}. "
             f"Received: y_true.shape={tuple(true)}, y_pred.shape={tuple(pred)}"
         )
-
-
-def _look(extractor, images):
-    features = _dictionary(extractor(images, training=False))
-    return {layer: ops.cast(x, "float32") for layer, x in features.items()}
 
 
 def _dictionary(features):

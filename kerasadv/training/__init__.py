@@ -1,4 +1,4 @@
-"""What surrounds a model while it trains: callbacks, strategies, recipes."""
+"""What surrounds models while they train: callbacks, strategies, recipes, and a second player."""
 
 import importlib
 

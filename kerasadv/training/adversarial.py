@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from kerasadv.losses import LSGAN, Minimax
+from kerasadv.losses import Minimax
 from kerasadv.saving import register
 from kerasadv.training.player_checks import check_players, check_settings
 
@@ -132,8 +132,8 @@ class GAN(keras.Model):
         self.loss = loss
         self.penalties = list(penalties)
         self.discriminator_steps = discriminator_steps
-        # The score between real and generated: LSGAN's are 1 and 0, for the others the sign tells.
-        self._undecided = 0.5 if isinstance(loss, LSGAN) else 0.0
+        # The score between real and generated.
+        self._undecided = getattr(loss, "undecided", 0.0)
         self._settings = {**optimizers, **kwargs, "loss": loss, "penalties": self.penalties}
         self._settings["discriminator_steps"] = discriminator_steps
         names = ["generator_loss", "discriminator_loss", "real_accuracy", "fake_accuracy"]

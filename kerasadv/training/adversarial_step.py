@@ -3,8 +3,6 @@
 import keras
 import tensorflow as tf
 
-from kerasadv.losses import WGAN, Minimax
-
 # Layers in which no image of a batch touches another.
 _APART = (
     keras.layers.InputLayer,
@@ -86,30 +84,30 @@ def _slopes(gan, images, players):
             slope for player in players for slope in tape.gradient(losses[player], weights[player])
         ]
 
-    def together():
-        """One way back: both losses reach an image through its score alone, so that their slopes by
-        the image differ by a factor."""
-        *slopes, of_fake = tape.gradient(losses["discriminator"], [*weights["discriminator"], fake])
-        theirs, ours = (
-            tape.gradient(losses[player], fake_scores) for player in ("discriminator", "generator")
-        )
-        factor = tf.reshape(ours / theirs, (-1, *[1] * (len(fake.shape) - 1)))
-        slopes += tape.gradient(fake, weights["generator"], output_gradients=of_fake * factor)
-        return slopes
-
-    if len(players) == 2 and _one_way_back(gan, fake_scores):
-        # Farther out, the discriminator's slope is so small that floats lose it.
-        slopes = tf.cond(tf.reduce_all(fake_scores > -60), together, apart)
-    else:
+    if len(players) == 1 or not _apart(gan, fake_scores):
         slopes = apart()
+    else:
+        # Both losses reach an image through its score alone, so that their slopes by the image
+        # differ by a factor.
+        theirs, ours = (tape.gradient(losses[player], fake_scores) for player in players)
+
+        def together():
+            """One way back for both."""
+            *slopes, of_fake = tape.gradient(losses[players[0]], [*weights[players[0]], fake])
+            factor = tf.reshape(ours / theirs, (-1, *[1] * (len(fake.shape) - 1)))
+            slopes += tape.gradient(fake, weights[players[1]], output_gradients=of_fake * factor)
+            return slopes
+
+        # Where the discriminator's own slope is 0, or nearly, nothing can be had from it.
+        enough = tf.reduce_all(1e25 * tf.abs(theirs) > tf.abs(ours))
+        slopes = tf.cond(enough, together, apart)
     return slopes, [weight for player in players for weight in weights[player]]
 
 
-def _one_way_back(gan, scores):
-    """Whether the slopes of both losses by an image differ by a factor that is never 0 / 0."""
+def _apart(gan, scores):
+    """Whether each image has one score, in floats of full range, that no other image touches."""
     return (
-        isinstance(gan.loss, (Minimax, WGAN))
-        and scores.shape[1:] == (1,)
+        scores.shape[1:] == (1,)
         and gan.dtype_policy.name != "mixed_float16"
         and all(isinstance(layer, _APART) for layer in gan.discriminator.layers)
     )

@@ -11,7 +11,7 @@ from kerasadv.saving import register
 class _Penalty:
     """A weighted penalty on a discriminator's slope by its images. Abstract."""
 
-    def __init__(self, weight):
+    def __init__(self, weight=10.0):
         if not isinstance(weight, (int, float)) or not 0 <= weight < math.inf:
             raise ValueError(
                 f"`weight`: expected a finite number of at least 0. Received: weight={weight!r}"
@@ -55,9 +55,6 @@ class R1(_Penalty):
 
     name = "r1"
 
-    def __init__(self, weight=10.0):
-        super().__init__(weight)
-
     def __call__(self, discriminator, real, fake=None, share=None):
         """The penalty of each sample, `(batch,)`; only `real` counts."""
         return self.weight / 2 * _squared_slope(discriminator, real)
@@ -92,9 +89,6 @@ class GradientPenalty(_Penalty):
     """
 
     name = "gradient_penalty"
-
-    def __init__(self, weight=10.0):
-        super().__init__(weight)
 
     def __call__(self, discriminator, real, fake, share):
         """The penalty of each sample, `(batch,)`; `share` of the way from `real` to `fake`."""

@@ -18,7 +18,8 @@ class TensorBoard(keras.callbacks.Callback):
     results nor the terms of a loss, nor the learning rate per step. The step on the horizontal axis
     is the optimizer's own count, so curves of several calls of `fit`, or of a resumed training,
     go on instead of starting over. It includes `LossTerms`: each term of a `Compound` loss shows
-    up in the logs, moving weights move, and training stops when the loss is no number.
+    up in the logs, moving weights move, and training stops when the loss is no number. Of a `GAN`
+    it shows both learning rates.
 
     Args:
         log_dir: Directory for the logs; training goes to `train` in it, validation to

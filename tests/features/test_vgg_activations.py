@@ -67,14 +67,16 @@ def test_a_download_that_fails_is_one_clear_line(monkeypatch):
         raise Exception("URL fetch failure on https://x: None -- no route\nmore")
 
     monkeypatch.setattr(keras.applications, "VGG16", offline)
-    with pytest.raises(ValueError, match="`weights`: the download of vgg16 failed.*no route"):
+    with pytest.raises(ValueError, match="`weights`: the download of VGG16 failed.*no route"):
         vgg("vgg16", ["block1_conv1"])
 
 
 def test_files_that_do_not_fit_are_named(saved, tmp_path):
     name, _, path = saved
     other = {"vgg16": "vgg19", "vgg19": "vgg16"}[name]
-    with pytest.raises(ValueError, match=f"`weights`: expected weights of .* {other} without"):
+    with pytest.raises(
+        ValueError, match=f"`weights`: expected weights of .* {other.upper()} without"
+    ):
         vgg(other, ["block1_conv1"], weights=path)
     broken = tmp_path / "broken.weights.h5"
     broken.write_bytes(b"no weights")

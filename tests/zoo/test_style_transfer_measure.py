@@ -37,7 +37,7 @@ def argv(root, output, *more):
     ]  # fmt: skip
 
 
-def test_a_loss_is_worth_the_iterations_that_reach_it():
+def test_a_loss_is_worth_the_iterations_that_reach_it(monkeypatch):
     objective = Objective({"one": RNG.integers(0, 256, (40, 30, 3), "uint8")}, "random", 5.0)
     photo, shares = RNG.integers(0, 256, (20, 20, 3), "uint8"), np.ones(1, "float32")
     losses = []
@@ -46,6 +46,9 @@ def test_a_loss_is_worth_the_iterations_that_reach_it():
     assert measure.worth(objective, photo, shares, between, 20, "photo") == 4
     assert measure.worth(objective, photo, shares, 0.0, 5, "photo") == 5
     assert measure.worth(objective, photo, shares, 2 * losses[0], 5, "photo") == 0
+    # A loss that is never reached, although the search ends before that.
+    monkeypatch.setattr(measure, "optimize", lambda *args: args[-1](0, 5.0) or args[-1](1, 4.0))
+    assert measure.worth(objective, photo, shares, 3.0, 20, "photo") == 20
     assert measure.loss_of(objective, photo, shares, picture) == pytest.approx(losses[-1], rel=1e-3)
 
 
@@ -91,6 +94,12 @@ def test_faults_are_one_line(change, message, material, tmp_path):
         measure.main(argv(material, tmp_path / "out", *change))
     assert message in str(caught.value.code) and "\n" not in str(caught.value.code)
     assert not (tmp_path / "out").exists()
+
+
+def test_photos_of_one_name_are_refused(material, tmp_path):
+    (tmp_path / "a.png").write_bytes((material / "a.png").read_bytes())
+    with pytest.raises(SystemExit, match="a.png: has the name of another photo"):
+        measure.main([str(tmp_path / "a.png"), *argv(material, tmp_path / "out")])
 
 
 def test_other_settings_need_another_folder(material, tmp_path):

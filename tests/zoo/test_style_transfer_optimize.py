@@ -56,8 +56,8 @@ def test_the_size_of_the_loss_does_not_matter(objective, monkeypatch):
     found = {}
     for scale in (1.0, 1e-9):
 
-        def scaled(targets, picture, scale=scale):
-            return [scale * x for x in Objective.value_and_slope(objective, targets, picture)]
+        def scaled(target, picture, scale=scale):
+            return [scale * x for x in Objective.value_and_slope(objective, target, picture)]
 
         monkeypatch.setattr(objective, "value_and_slope", scaled)
         losses = found[scale] = []

@@ -82,21 +82,12 @@ def weights(path):
 
 
 @pytest.mark.parametrize("strategy", ["none", "mirrored"])
-def test_a_resumed_training_ends_as_an_uninterrupted_one(strategy, folder, tmp_path, monkeypatch):
+def test_a_resumed_training_ends_as_an_uninterrupted_one(
+    strategy, folder, tmp_path, stopped_after_one_epoch
+):
     arguments = options(folder, "--strategy", strategy)
     train.main([*arguments, "--output", str(tmp_path / "whole")])
-    save = train.kerasadv.training.Checkpoint.on_epoch_end
-
-    def stop_after_one(self, epoch, logs=None):
-        save(self, epoch, logs)
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(train.kerasadv.training.Checkpoint, "on_epoch_end", stop_after_one)
-    with pytest.raises(SystemExit) as stopped:
-        train.main([*arguments, "--output", str(tmp_path / "parts")])
-    assert stopped.value.code == 130
-    assert not (tmp_path / "parts" / "model.weights.h5").exists()
-    monkeypatch.undo()
+    stopped_after_one_epoch(train.main, arguments, tmp_path / "parts")
     train.main(["--resume", str(tmp_path / "parts")])
     assert weights(tmp_path / "whole") == weights(tmp_path / "parts")
 

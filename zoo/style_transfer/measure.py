@@ -8,6 +8,7 @@ time of one pass through the network is set against that of 500 iterations.
 """
 
 import argparse
+import hashlib
 import sys
 import time
 from pathlib import Path
@@ -33,15 +34,15 @@ def worth(
         loss: What to come below.
         most: Where to stop.
     """
-    done = 0
+    below: list[int] = []
 
     def watch(iteration, value):
-        nonlocal done
-        done = iteration
-        return value < loss
+        if value < loss:
+            below.append(iteration)
+        return bool(below)
 
     optimize(objective, photo, shares, most, start, watch)
-    return done
+    return below[0] if below else most  # It may also end where no step helps any more.
 
 
 def loss_of(objective: Objective, photo: np.ndarray, shares: np.ndarray, painted) -> float:
@@ -115,10 +116,12 @@ def main(argv: list[str] | None = None) -> None:
         if list(paintings) != styles:
             raise ValueError(f"--styles: expected paintings of {styles}. Received: {[*paintings]}")
         objective = Objective(paintings, options.vgg, options.style_weight)
-        squares = {
-            Path(path).stem: datasets.middle(read_image(path, background="white"), options.size)
-            for path in options.photos
-        }
+        squares = {}
+        for path in options.photos:
+            if Path(path).stem in squares:
+                raise ValueError(f"{path}: has the name of another photo; rename one of them")
+            image = read_image(path, background="white")
+            squares[Path(path).stem] = datasets.middle(image, options.size)
         options.output.mkdir(parents=True, exist_ok=True)
         _measure(model, objective, squares, options)
     except (ValueError, OSError) as error:
@@ -131,6 +134,7 @@ def main(argv: list[str] | None = None) -> None:
 def _measure(model, objective, squares, options):
     path = options.output / "measured.json"
     how = {name: getattr(options, name) for name in ("size", "style_weight", "most", "start")}
+    how["weights"] = hashlib.sha256(Path(options.weights).read_bytes()).hexdigest()
     rows: list[dict] = []
     if path.exists():
         before = read_json(path)

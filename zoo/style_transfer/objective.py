@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 import kerasadv
-from kerasadv.losses.perceptual import perceptual_terms
+from kerasadv.losses.perceptual import compared, look, perceptual_terms
 from kerasadv.losses.total_variation import total_variation
 from zoo.style_transfer.data import resize
 
@@ -39,7 +39,6 @@ class Objective:
         self.extractor = kerasadv.features.vgg("vgg19", [CONTENT, *STYLE], weights)
         rows = [self._gram_matrices(painting) for painting in paintings.values()]
         self.paintings = {layer: np.stack([row[layer] for row in rows]) for layer in STYLE}
-        self._loss = self.loss()
 
     def _gram_matrices(self, painting):
         images = resize(painting, PAINTING_SIZE)[None].astype("float32")
@@ -66,10 +65,28 @@ class Objective:
         variation = total_variation(targets, painted)
         return terms | {"total_variation": TOTAL_VARIATION * variation}
 
+    def target(self, photo: np.ndarray, shares: np.ndarray) -> tuple[dict, dict]:
+        """What to come near, for `value_and_slope`: the photo is looked at here, once.
+
+        Args:
+            photo: `(height, width, 3)`, 0 to 255.
+            shares: Weights of the styles, `(num_styles,)`.
+        """
+        features = look(self.extractor, tf.constant(photo[None], tf.float32))
+        matrices = {
+            layer: tf.constant(np.tensordot(shares, rows, axes=1)[None], tf.float32)
+            for layer, rows in self.paintings.items()
+        }
+        return {CONTENT: features[CONTENT]}, matrices
+
     @tf.function
-    def value_and_slope(self, targets, painted):
-        """The mean of `loss` and its gradient by the pixels of painted photos, tensors."""
+    def value_and_slope(self, target, painted):
+        """The loss of one painted photo, `(1, height, width, 3)`, and its slope by the pixels."""
+        features, matrices = target
         with tf.GradientTape() as tape:
             tape.watch(painted)
-            value = self._loss(targets, painted)
+            seen = look(self.extractor, painted)
+            terms = compared(seen, features, matrices, self.content, self.style)
+            terms["total_variation"] = TOTAL_VARIATION * total_variation(painted, painted)
+            value = tf.reduce_sum(sum(terms.values()))
         return value, tape.gradient(value, painted)

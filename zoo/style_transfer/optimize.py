@@ -18,7 +18,7 @@ import tensorflow as tf
 from scipy.optimize import Bounds, minimize
 
 from kerasadv.data import DataError, read_image
-from zoo.style_transfer.data import check_size, with_shares
+from zoo.style_transfer.data import check_size
 from zoo.style_transfer.objective import Objective
 from zoo.style_transfer.paint import reduced, save
 
@@ -49,12 +49,11 @@ def optimize(
         Gatys et al., "Image style transfer using convolutional neural networks", CVPR 2016. Byrd et
         al., "A limited memory algorithm for bound constrained optimization", 1995.
     """
-    target = photo[None].astype("float32")
-    targets = with_shares(target, shares[None].astype("float32"))
+    target = objective.target(photo, shares)
 
     def evaluate(vector):
-        picture = tf.constant(vector.reshape(target.shape), tf.float32)
-        value, slope = objective.value_and_slope(targets, picture)
+        picture = tf.constant(vector.reshape(1, *photo.shape), tf.float32)
+        value, slope = objective.value_and_slope(target, picture)
         return factor * float(value), factor * np.asarray(slope, "float64").ravel()
 
     done = itertools.count(1)
@@ -63,7 +62,7 @@ def optimize(
         if watch(next(done), float(intermediate_result.fun) / factor):
             raise StopIteration
 
-    first = target.ravel().astype("float64")
+    first = photo.ravel().astype("float64")
     if start == "noise":
         first = np.random.default_rng(0).uniform(0, 255, first.shape)
     factor = 1.0
