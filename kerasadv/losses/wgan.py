@@ -52,6 +52,8 @@ class WGAN(PerSample):
         Arjovsky et al., "Wasserstein generative adversarial networks", ICML 2017.
     """
 
+    undecided = None  # Only differences of scores count, so there is none between both kinds.
+
     def __init__(self, name="wgan", **kwargs):
         super().__init__(name=name, **kwargs)
 

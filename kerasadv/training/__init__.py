@@ -6,6 +6,7 @@ import importlib
 _HOME = {
     "Checkpoint": "checkpoint",
     "GAN": "adversarial",
+    "GameWatch": "game_watch",
     "GradientPenalty": "penalties",
     "LossTerms": "loss_terms",
     "NotANumber": "loss_terms",

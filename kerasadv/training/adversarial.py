@@ -6,7 +6,9 @@ from keras import ops
 
 from kerasadv.losses import Minimax
 from kerasadv.saving import register
+from kerasadv.training.game import Game, spread
 from kerasadv.training.player_checks import check_players, check_settings
+from kerasadv.training.sampling import drawn, generated, sheet
 
 
 @register
@@ -14,10 +16,11 @@ class GAN(keras.Model):
     """A generator and a discriminator that play against each other, a Keras model like any other.
 
     `fit` takes images, alone: arrays, or a `tf.data.Dataset` of batches. On several replicas a step
-    is that of one with all images, if they share each batch evenly. Loss and accuracy of each
-    player are in the logs; `evaluate` gives the value of the game. `save`, `save_weights` and
-    callbacks that save keep both players, both optimizers and the state of the random numbers, so
-    that a training that goes on ends as one that was never stopped.
+    is that of one with all images, if they share each batch evenly. In the logs are loss and
+    accuracy of each player, the `spread` of generated images as a share of that of real ones and,
+    on TensorFlow, the norms of both gradients; `evaluate` gives the value of the game. `save`,
+    `save_weights` and callbacks that save keep both players, both optimizers and the state of the
+    random numbers, so that a training that goes on ends as one that was never stopped.
 
     Under `mixed_float16` one loss scale serves both players, and a step that is not finite on one
     replica is left out on all; `mixed_bfloat16` needs neither. On the JAX backend, too, the step
@@ -32,6 +35,7 @@ class GAN(keras.Model):
         ema_momentum: If above 0, `generate` takes the average of the generator's weights over the
             steps, of which this share stays at each step; 0.999 is usual.
         seed: Of the latents.
+        value_range: Values of black and white in the images, for pictures of them.
 
     Raises:
         ValueError: If an argument is out of range, or the players do not fit each other.
@@ -49,8 +53,8 @@ class GAN(keras.Model):
     ...     loss=kerasadv.losses.Minimax(),
     ... )
     >>> history = gan.fit(np.ones((8, 3), "float32"), batch_size=4, verbose=0)
-    >>> sorted(history.history)
-    ['discriminator_loss', 'fake_accuracy', 'generator_loss', 'loss', 'real_accuracy']
+    >>> sorted(history.history)[:3]
+    ['discriminator_gradient_norm', 'discriminator_loss', 'fake_accuracy']
     >>> gan.generate(5, seed=1).shape
     (5, 3)
 
@@ -67,12 +71,13 @@ class GAN(keras.Model):
         latent_shape=(128,),
         ema_momentum=0.0,
         seed=None,
+        value_range=(-1, 1),
         name="gan",
         **kwargs,
     ):
         super().__init__(name=name, **kwargs)
         latent_shape = tuple(int(length) for length in latent_shape)
-        check_players(generator, discriminator, latent_shape, ema_momentum)
+        check_players(generator, discriminator, latent_shape, ema_momentum, value_range)
         self.generator = generator
         self.discriminator = discriminator
         self.latent_shape = latent_shape
@@ -83,8 +88,9 @@ class GAN(keras.Model):
             self.averaged.set_weights(generator.get_weights())
             self.averaged.trainable = False
         self.seed = seed
+        self.value_range = tuple(value_range)
         self.seed_generator = keras.random.SeedGenerator(seed)
-        self._mean = _Mean(name="mean")
+        self._evaluating = self._in_step = False
         self.built = True
 
     def compile(
@@ -94,6 +100,7 @@ class GAN(keras.Model):
         loss=None,
         penalties=(),
         discriminator_steps=None,
+        metrics=(),
         **kwargs,
     ):
         """Configure training.
@@ -108,6 +115,8 @@ class GAN(keras.Model):
                 (simultaneous gradient descent). A number: each batch is cut in so many parts, the
                 discriminator takes a step on each, and then the generator takes one against the
                 discriminator that came of it (alternating). These are different algorithms.
+            metrics: Metrics of real and of generated images for `evaluate`, such as
+                `kerasadv.metrics.FrechetDistance(extractor)`.
             **kwargs: `run_eagerly`, `jit_compile`, `steps_per_execution`, `auto_scale_loss`, as for
                 every Keras model.
 
@@ -119,26 +128,20 @@ class GAN(keras.Model):
             "generator_optimizer": generator_optimizer,
             "discriminator_optimizer": discriminator_optimizer,
         }
-        check_settings(optimizers, loss, discriminator_steps, self.dtype_policy)
+        check_settings(optimizers, loss, discriminator_steps, metrics, self.dtype_policy)
         of_generator = {id(v) for v in self.generator.trainable_variables}
         self.generator_optimizer = generator_optimizer
         self.discriminator_optimizer = discriminator_optimizer
         both = keras.optimizers.MultiOptimizer(
-            lambda variable: (
-                generator_optimizer if id(variable) in of_generator else discriminator_optimizer
-            )
+            lambda v: generator_optimizer if id(v) in of_generator else discriminator_optimizer
         )
         super().compile(optimizer=both, **kwargs)
-        self.loss = loss
-        self.penalties = list(penalties)
-        self.discriminator_steps = discriminator_steps
-        # The score between real and generated.
-        self._undecided = getattr(loss, "undecided", 0.0)
-        self._settings = {**optimizers, **kwargs, "loss": loss, "penalties": self.penalties}
-        self._settings["discriminator_steps"] = discriminator_steps
-        names = ["generator_loss", "discriminator_loss", "real_accuracy", "fake_accuracy"]
-        names += [penalty.name for penalty in self.penalties]
-        self._shown = {name: keras.metrics.Mean(name=name) for name in names}
+        self.loss, self.discriminator_steps = loss, discriminator_steps
+        self.game = Game(loss, penalties)
+        self._means, self._image_metrics = self.game.means, list(metrics)  # Here Keras finds them.
+        rules = {"loss": loss, "penalties": list(penalties), "metrics": list(metrics)}
+        rules["discriminator_steps"] = discriminator_steps
+        self._settings = {**optimizers, **rules, **kwargs}
         self.optimizer.build(self.trainable_variables)
 
     def get_compile_config(self):
@@ -175,29 +178,20 @@ class GAN(keras.Model):
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         """The sum of what both players minimize; each part has a slope by one player alone."""
-        by_discriminator = self.discriminator_loss(
-            y_pred["real"], y_pred["fake"], x if training else None, y_pred["generated"]
+        loss = self.game.discriminator_loss(y_pred["real"], y_pred["fake"])
+        loss += self.game.generator_loss(y_pred["caught"])
+        self.game.show(spread=spread(x, y_pred["generated"]))
+        if training:
+            return loss + self.penalty(x, y_pred["generated"])
+        for metric in self._image_metrics:
+            metric.update_state(x, y_pred["generated"])
+        return loss
+
+    def penalty(self, real, fake):
+        """The penalties on the discriminator, a number."""
+        return self.game.penalty(
+            self.discriminator, real, fake, lambda: self._drawn(keras.random.uniform, real)
         )
-        return by_discriminator + self.generator_loss(y_pred["caught"])
-
-    def discriminator_loss(self, real_scores, fake_scores, real=None, fake=None):
-        """What the discriminator minimizes; penalties only where images are given."""
-        total = self.loss(real_scores, fake_scores)
-        self._shown["discriminator_loss"].update_state(self.loss.call(real_scores, fake_scores))
-        right = {"real": real_scores > self._undecided, "fake": fake_scores < self._undecided}
-        for name, values in right.items():
-            self._shown[f"{name}_accuracy"].update_state(ops.cast(values, "float32"))
-        for penalty in self.penalties if real is not None else ():
-            share = self._drawn(keras.random.uniform, real)
-            values = penalty(self.discriminator, real, fake, share)
-            self._shown[penalty.name].update_state(values)
-            total = total + self._mean(values, values)
-        return total
-
-    def generator_loss(self, fake_scores):
-        values = self.loss.generator(fake_scores)
-        self._shown["generator_loss"].update_state(values)
-        return self._mean(values, values)
 
     def train_step(self, *args, **kwargs):
         if keras.backend.backend() != "tensorflow":
@@ -217,11 +211,25 @@ class GAN(keras.Model):
             for player in ("generator", "discriminator")
         }
 
+    def test_step(self, *args, **kwargs):
+        self._in_step = True
+        try:
+            return super().test_step(*args, **kwargs)
+        finally:
+            self._in_step = False
+
+    def evaluate(self, *args, **kwargs):
+        self._evaluating = True
+        try:
+            return super().evaluate(*args, **kwargs)
+        finally:
+            self._evaluating = False
+
     def get_metrics_result(self):
-        logs = super().get_metrics_result()
-        # What both minimize, together: a number for callbacks that want one.
-        players = [name for name in logs if name.endswith("_loss")]
-        logs["loss"] = sum(logs[name] for name in players + [p.name for p in self.penalties])
+        logs = self.game.logs()
+        for metric in self._image_metrics if self._evaluating else ():
+            # Not after each batch: it may take long.
+            logs[metric.name] = float("nan") if self._in_step else metric.result()
         return logs
 
     def update_average(self):
@@ -234,16 +242,7 @@ class GAN(keras.Model):
         return self._drawn(keras.random.normal, images, self.latent_shape)
 
     def _drawn(self, distribution, images, shape=()):
-        """Random numbers for images; those of several replicas are those of one with all images."""
-
-        def draw(number):
-            return distribution((number, *shape), seed=self.seed_generator)
-
-        if keras.backend.backend() != "tensorflow":
-            return draw(ops.shape(images)[0])
-        from kerasadv.training.adversarial_step import share
-
-        return share(ops.shape(images)[0], draw)
+        return drawn(distribution, ops.shape(images)[0], shape, self.seed_generator)
 
     def generate(self, number, seed=None, batch_size=64):
         """Images of the generator, or of the average of its weights if there is one.
@@ -260,11 +259,17 @@ class GAN(keras.Model):
             seed = int(np.random.default_rng().integers(2**31))
         latents = keras.random.normal((number, *self.latent_shape), seed=seed)
         model = self.generator if self.averaged is None else self.averaged
-        images = [
-            keras.ops.convert_to_numpy(model(latents[start : start + batch_size], training=False))
-            for start in range(0, number, batch_size)
-        ]
-        return np.concatenate(images)
+        return generated(model, latents, batch_size)
+
+    def pictures(self):
+        """Images of always the same latents on one sheet, `(1, height, width, channels)`, uint8.
+
+        Nothing for what is not grey or coloured. `kerasadv.training.TensorBoard` shows it.
+        """
+        shape = self.generator.output_shape[1:]
+        if len(shape) != 3 or shape[-1] not in (1, 3):
+            return {}
+        return {"generated": sheet(self.generate(36, seed=0), self.value_range)[None]}
 
     def save_own_variables(self, store):
         super().save_own_variables(store)
@@ -282,6 +287,7 @@ class GAN(keras.Model):
             "latent_shape": list(self.latent_shape),
             "ema_momentum": self.ema_momentum,
             "seed": self.seed,
+            "value_range": list(self.value_range),
         }
 
     @classmethod
@@ -290,10 +296,3 @@ class GAN(keras.Model):
         for player in ("generator", "discriminator"):
             config[player] = keras.saving.deserialize_keras_object(config[player])
         return cls(**config)
-
-
-class _Mean(keras.losses.Loss):
-    """The mean of values that are there already, scaled as Keras scales losses for replicas."""
-
-    def call(self, y_true, y_pred):
-        return y_pred

@@ -3,6 +3,8 @@
 import keras
 import tensorflow as tf
 
+from kerasadv.training.game import spread
+
 # Layers in which no image of a batch touches another.
 _APART = (
     keras.layers.InputLayer,
@@ -69,10 +71,13 @@ def _slopes(gan, images, players):
             real_scores = gan.discriminator(images, training=True)
         fake_scores = gan.discriminator(fake, training=True)
         if "discriminator" in players:
-            loss = gan.discriminator_loss(real_scores, fake_scores, images, tf.stop_gradient(fake))
+            loss = gan.game.discriminator_loss(real_scores, fake_scores)
+            loss += gan.penalty(images, tf.stop_gradient(fake))
             losses["discriminator"] = gan.optimizer.scale_loss(loss)
+            gan.game.show(spread=spread(images, fake))
         if "generator" in players:
-            losses["generator"] = gan.optimizer.scale_loss(gan.generator_loss(fake_scores))
+            loss = gan.game.generator_loss(fake_scores)
+            losses["generator"] = gan.optimizer.scale_loss(loss)
     weights = {
         "discriminator": gan.discriminator.trainable_variables,
         "generator": gan.generator.trainable_variables,
@@ -101,6 +106,7 @@ def _slopes(gan, images, players):
         # Where the discriminator's own slope is 0, or nearly, nothing can be had from it.
         enough = tf.reduce_all(1e25 * tf.abs(theirs) > tf.abs(ours))
         slopes = tf.cond(enough, together, apart)
+    _show_norms(gan, slopes, {player: len(weights[player]) for player in players})
     return slopes, [weight for player in players for weight in weights[player]]
 
 
@@ -111,6 +117,23 @@ def _apart(gan, scores):
         and gan.dtype_policy.name != "mixed_float16"
         and all(isinstance(layer, _APART) for layer in gan.discriminator.layers)
     )
+
+
+def _show_norms(gan, slopes, lengths):
+    """Show the norm of each player's gradient, over all replicas, without the scale of the loss."""
+    context = tf.distribute.get_replica_context()
+    if context is not None and context.num_replicas_in_sync > 1:
+        slopes = context.all_reduce("sum", slopes)
+    rest = list(slopes)
+    for player, length in lengths.items():
+        own, rest = rest[:length], rest[length:]
+        norm = tf.linalg.global_norm(own) / gan.optimizer.scale_loss(1.0)
+        if isinstance(gan.optimizer, keras.optimizers.LossScaleOptimizer):
+            # A step that is left out has none.
+            finite = tf.math.is_finite(norm)
+            gan.game.show(finite, **{f"{player}_gradient_norm": tf.where(finite, norm, 0)})
+        else:
+            gan.game.show(**{f"{player}_gradient_norm": norm})
 
 
 def _agreed(gan, slopes, weights):

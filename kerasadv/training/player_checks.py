@@ -3,7 +3,7 @@
 import keras
 
 
-def check_players(generator, discriminator, latent_shape, ema_momentum):
+def check_players(generator, discriminator, latent_shape, ema_momentum, value_range):
     """Raise a `ValueError` if two networks cannot play against each other."""
     for argument, model in (("generator", generator), ("discriminator", discriminator)):
         if not isinstance(model, keras.Model) or not hasattr(model, "outputs"):
@@ -28,8 +28,14 @@ def check_players(generator, discriminator, latent_shape, ema_momentum):
             f"Received: ema_momentum={ema_momentum}"
         )
 
+    if len(value_range) != 2 or not value_range[0] < value_range[1]:
+        raise ValueError(
+            "`value_range`: expected the values of black and white, the first below the second. "
+            f"Received: value_range={value_range}"
+        )
 
-def check_settings(optimizers, loss, discriminator_steps, policy):
+
+def check_settings(optimizers, loss, discriminator_steps, metrics, policy):
     """Raise a `ValueError` if a `GAN` cannot be compiled with these."""
     if not isinstance(loss, keras.losses.Loss) or not hasattr(loss, "generator"):
         raise ValueError(
@@ -44,6 +50,12 @@ def check_settings(optimizers, loss, discriminator_steps, policy):
             "`discriminator_optimizer`: expected another object than `generator_optimizer`, as "
             "each has a state of its own. Received: the same"
         )
+    for metric in metrics:
+        if not isinstance(metric, keras.metrics.Metric):
+            raise ValueError(
+                "`metrics`: expected Keras metrics of two sets of images, such as "
+                f"kerasadv.metrics.FrechetDistance(extractor). Received: {metric!r}"
+            )
     if discriminator_steps is not None:
         if not isinstance(discriminator_steps, int) or discriminator_steps < 1:
             raise ValueError(

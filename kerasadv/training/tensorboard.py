@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from kerasadv.training.game_watch import GameWatch
 from kerasadv.training.loss_terms import LossTerms
 
 
@@ -19,7 +20,7 @@ class TensorBoard(keras.callbacks.Callback):
     is the optimizer's own count, so curves of several calls of `fit`, or of a resumed training,
     go on instead of starting over. It includes `LossTerms`: each term of a `Compound` loss shows
     up in the logs, moving weights move, and training stops when the loss is no number. Of a `GAN`
-    it shows both learning rates.
+    it shows both learning rates and images of the same latents, and includes `GameWatch`.
 
     Args:
         log_dir: Directory for the logs; training goes to `train` in it, validation to
@@ -27,7 +28,7 @@ class TensorBoard(keras.callbacks.Callback):
         pictures: Function of the model that returns pictures to show after each epoch, uint8
             `(number, height, width, 1 or 3)` or a dictionary of name to such an array, for
             instance `kerasadv.data.Overlays(images, masks)`. In a dictionary it may also return
-            numbers, for curves.
+            numbers, for curves. Defaults to the method `pictures` of the model, if it has one.
         update_freq: The learning rate is written every `update_freq` steps.
 
     Raises:
@@ -67,14 +68,17 @@ class TensorBoard(keras.callbacks.Callback):
         self.update_freq = update_freq
         self._next_rate = 0
         self._terms = LossTerms()
+        self._watch = GameWatch()
         self._writers: dict[str, tf.summary.SummaryWriter] = {}
 
     def set_model(self, model):
         super().set_model(model)
         self._terms.set_model(model)
+        self._watch.set_model(model)
 
     def on_train_begin(self, logs=None):
         self._terms.on_train_begin(logs)
+        self._watch.on_train_begin(logs)
 
     def on_epoch_begin(self, epoch, logs=None):
         self._terms.on_epoch_begin(epoch, logs)
@@ -100,13 +104,15 @@ class TensorBoard(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         logs = {} if logs is None else logs
         self._terms.on_epoch_end(epoch, logs)
+        self._watch.on_epoch_end(epoch, logs)
         validation = {k.removeprefix("val_"): v for k, v in logs.items() if k.startswith("val_")}
         self._write("train", {k: v for k, v in logs.items() if not k.startswith("val_")})
         self._write("train", {f"weight/{k}": v for k, v in self._terms.moving_weights().items()})
         if validation:
             self._write("validation", validation)
-        if self.pictures is not None:
-            shown = self.pictures(self.model)
+        pictures = self.pictures or getattr(type(self.model), "pictures", None)
+        if pictures is not None:
+            shown = pictures(self.model)
             shown = shown if isinstance(shown, dict) else {"pictures": shown}
             with self._writer("validation").as_default(self._step()):
                 for name, images in shown.items():

@@ -159,6 +159,8 @@ def test_two_replicas_take_the_step_of_one(loss, penalties, mirrored):
     (one_logs, one), (two_logs, two) = found
     close(one, two)
     np.testing.assert_allclose(one.generate(2, seed=1), two.generate(2, seed=1), atol=1e-6)
+    # Each replica sees how far the images of its own share spread.
+    np.testing.assert_allclose(two_logs.pop("spread"), one_logs.pop("spread"), rtol=0.1)
     for name, values in one_logs.items():
         np.testing.assert_allclose(two_logs[name], values, rtol=1e-5, err_msg=name)
 
@@ -350,6 +352,7 @@ def test_penalties_are_their_formulas():
             r"`discriminator`: expected one of images .*\(4, 4, 1\)",
         ),
         ({"ema_momentum": 1.0}, "`ema_momentum`.*Received: ema_momentum=1.0"),
+        ({"value_range": (1, 0)}, r"`value_range`.*Received: value_range=\(1, 0\)"),
     ],
 )
 def test_players_that_do_not_fit_are_named(change, named):
@@ -368,6 +371,7 @@ ADAM = keras.optimizers.Adam()
         ({"loss": keras.losses.MeanSquaredError()}, "`loss`: expected a loss of two players"),
         ({"generator_optimizer": "adam"}, "`generator_optimizer`: expected a Keras optimizer"),
         ({"generator_optimizer": ADAM, "discriminator_optimizer": ADAM}, "another object than"),
+        ({"metrics": ["accuracy"]}, "`metrics`: expected Keras metrics of two sets.*'accuracy'"),
         ({"discriminator_steps": 0}, "`discriminator_steps`.*Received: discriminator_steps=0"),
     ],
 )

@@ -1,0 +1,87 @@
+"""The rules of a game of two players: what each of them minimizes, and how it goes, in numbers."""
+
+import keras
+from keras import ops
+
+
+class Game:
+    """The losses of a discriminator and a generator, and the means of all that is to be seen.
+
+    Args:
+        loss: Of the scores of real and of generated images, with a method `generator`.
+        penalties: On the discriminator.
+    """
+
+    def __init__(self, loss, penalties):
+        self.loss = loss
+        self.penalties = list(penalties)
+        # The score between real and generated, if there is one.
+        self._undecided = getattr(loss, "undecided", 0.0)
+        self._mean = _Mean(name="mean")
+        names = ["generator_loss", "discriminator_loss", "spread"]
+        if self._undecided is not None:
+            names += ["real_accuracy", "fake_accuracy"]
+        if keras.backend.backend() == "tensorflow":
+            names += ["generator_gradient_norm", "discriminator_gradient_norm"]
+        names += [penalty.name for penalty in self.penalties]
+        self.means = {name: keras.metrics.Mean(name=name) for name in names}
+
+    def show(self, weight=None, /, **values):
+        """Let values count in the means."""
+        for name, value in values.items():
+            self.means[name].update_state(value, weight)
+
+    def discriminator_loss(self, real_scores, fake_scores):
+        """What the discriminator minimizes, but for penalties."""
+        self.show(discriminator_loss=self.loss.call(real_scores, fake_scores))
+        if self._undecided is not None:
+            self.show(
+                real_accuracy=ops.cast(real_scores > self._undecided, "float32"),
+                fake_accuracy=ops.cast(fake_scores < self._undecided, "float32"),
+            )
+        return self.loss(real_scores, fake_scores)
+
+    def penalty(self, discriminator, real, fake, draw):
+        """The sum of all penalties; `draw` gives a random share of the way for each image."""
+        total = 0.0
+        for penalty in self.penalties:
+            values = penalty(discriminator, real, fake, draw())
+            self.show(**{penalty.name: values})
+            total = total + self._mean(values, values)
+        return total
+
+    def generator_loss(self, fake_scores):
+        """What the generator minimizes."""
+        values = self.loss.generator(fake_scores)
+        self.show(generator_loss=values)
+        return self._mean(values, values)
+
+    def logs(self):
+        """All means, and as `loss` what both minimize together, for callbacks that want one."""
+        logs = {name: mean.result() for name, mean in self.means.items()}
+        players = [name for name in logs if name.endswith("_loss")]
+        return logs | {"loss": sum(logs[n] for n in players + [p.name for p in self.penalties])}
+
+
+def spread(real, fake):
+    """How much generated images differ among each other, as a share of how much real ones do.
+
+    The root of the variance over the batch, mean over pixels; 1 where real ones do not differ.
+
+    Example:
+    >>> import numpy as np
+    >>> from kerasadv.training.game import spread
+    >>> real = np.array([[0.0, 4.0], [2.0, 4.0]])
+    >>> float(spread(real, real / 2))
+    0.5
+    """
+    of_fake, of_real = (ops.mean(ops.var(ops.cast(x, "float32"), axis=0)) for x in (fake, real))
+    share = ops.sqrt(of_fake / ops.where(of_real > 0, of_real, 1))
+    return ops.where(of_real > 0, share, 1.0)
+
+
+class _Mean(keras.losses.Loss):
+    """The mean of values that are there already, scaled as Keras scales losses for replicas."""
+
+    def call(self, y_true, y_pred):
+        return y_pred
