@@ -65,13 +65,18 @@ def _slopes(gan, images, players):
     """The gradients of the weights of some players, and these weights."""
     with tf.GradientTape(persistent=True) as tape:
         fake = gan.generator(gan.latents(images), training=True)
+        # The way back through the discriminator ends here. Else it were traced on through the
+        # generator, and where that normalizes over all replicas they would have to agree within
+        # the choice below, which they cannot.
+        seen = tf.stop_gradient(fake)
+        tape.watch(seen)
         losses = {}
         if "discriminator" in players:
             # Real and generated images apart: batch normalization is not to tell them by the mix.
             real_scores = gan.discriminator(images, training=True)
-        fake_scores = gan.discriminator(fake, training=True)
+        fake_scores = gan.discriminator(seen, training=True)
         if "discriminator" in players:
-            loss = gan.discriminator_loss(real_scores, fake_scores, images, tf.stop_gradient(fake))
+            loss = gan.discriminator_loss(real_scores, fake_scores, images, seen)
             losses["discriminator"] = gan.optimizer.scale_loss(loss)
         if "generator" in players:
             losses["generator"] = gan.optimizer.scale_loss(gan.generator_loss(fake_scores))
@@ -82,26 +87,29 @@ def _slopes(gan, images, players):
 
     def apart():
         """One way back for each player."""
+        sources = {"discriminator": weights["discriminator"], "generator": [seen]}
         return [
-            slope for player in players for slope in tape.gradient(losses[player], weights[player])
+            slope for player in players for slope in tape.gradient(losses[player], sources[player])
         ]
 
     def together():
         """One way back: both losses reach an image through its score alone, so that their slopes by
         the image differ by a factor."""
-        *slopes, of_fake = tape.gradient(losses["discriminator"], [*weights["discriminator"], fake])
+        *slopes, of_fake = tape.gradient(losses["discriminator"], [*weights["discriminator"], seen])
         theirs, ours = (
             tape.gradient(losses[player], fake_scores) for player in ("discriminator", "generator")
         )
         factor = tf.reshape(ours / theirs, (-1, *[1] * (len(fake.shape) - 1)))
-        slopes += tape.gradient(fake, weights["generator"], output_gradients=of_fake * factor)
-        return slopes
+        return [*slopes, of_fake * factor]
 
     if len(players) == 2 and _one_way_back(gan, fake_scores):
         # Farther out, the discriminator's slope is so small that floats lose it.
         slopes = tf.cond(tf.reduce_all(fake_scores > -60), together, apart)
     else:
         slopes = apart()
+    if "generator" in players:
+        *slopes, of_fake = slopes
+        slopes += tape.gradient(fake, weights["generator"], output_gradients=of_fake)
     return slopes, [weight for player in players for weight in weights[player]]
 
 
