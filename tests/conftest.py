@@ -38,6 +38,28 @@ def mirrored():
     return kerasadv.training.strategy("mirrored")
 
 
+@pytest.fixture
+def stopped_after_one_epoch(monkeypatch):
+    """A function that runs a training's `main` in a folder until its first checkpoint is there."""
+    import kerasadv
+
+    def run(main, arguments, folder):
+        save = kerasadv.training.Checkpoint.on_epoch_end
+
+        def stop(self, epoch, logs=None):
+            save(self, epoch, logs)
+            raise KeyboardInterrupt
+
+        with monkeypatch.context() as patched:
+            patched.setattr(kerasadv.training.Checkpoint, "on_epoch_end", stop)
+            with pytest.raises(SystemExit) as stopped:
+                main([*arguments, "--output", str(folder)])
+        assert stopped.value.code == 130
+        assert not (folder / "model.weights.h5").exists()
+
+    return run
+
+
 @pytest.fixture(scope="session")
 def real_data():
     """The folder with the public sets, which not every machine has."""
