@@ -39,6 +39,9 @@ MAY_IMPORT = {
     "kerasadv.data": {"keras", "numpy", "PIL", "tensorflow", "kerasadv.ops"},
     "kerasadv.data.archives": {"PIL", "tensorflow_datasets", "kerasadv.data"},
     "zoo": {"kerasadv"},
+    "zoo.dcgan": {"keras", "numpy", "PIL", "kerasadv", "zoo"},
+    "zoo.dcgan.model": {"keras", "kerasadv.layers"},
+    "zoo.dcgan.data": {"keras", "numpy", "PIL", "tensorflow", "kerasadv", "zoo"},
     "zoo.noisy_labels": {"keras", "numpy", "PIL", "kerasadv", "zoo"},
     "zoo.noisy_labels.model": {"keras", "kerasadv.layers"},
     "zoo.noisy_labels.noise": {"numpy"},
@@ -148,6 +151,7 @@ def test_no_tensorflow_on_another_backend():
 import sys, keras, kerasadv, zoo
 zoo.UNet((32, 32, 1), filters=2, depth=2)
 zoo.ResidualClassifier(filters=2)
+zoo.DCGANGenerator(filters=2), zoo.DCGANDiscriminator(filters=2)
 kerasadv.training.LossTerms, kerasadv.training.Ramp, kerasadv.training.Checkpoint
 print('tensorflow' in sys.modules)
 """

@@ -269,7 +269,9 @@ class GAN(keras.Model):
         shape = self.generator.output_shape[1:]
         if len(shape) != 3 or shape[-1] not in (1, 3):
             return {}
-        return {"generated": sheet(self.generate(36, seed=0), self.value_range)[None]}
+        low, high = self.value_range
+        shares = (self.generate(36, seed=0) - low) / (high - low)
+        return {"generated": sheet(np.rint(255 * shares.clip(0, 1)).astype("uint8"))[None]}
 
     def save_own_variables(self, store):
         super().save_own_variables(store)

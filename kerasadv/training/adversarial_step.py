@@ -3,6 +3,7 @@
 import keras
 import tensorflow as tf
 
+from kerasadv.layers import ELU, PReLU
 from kerasadv.training.game import spread
 
 # Layers in which no image of a batch touches another.
@@ -32,6 +33,8 @@ _APART = (
     keras.layers.GroupNormalization,
     keras.layers.LayerNormalization,
     keras.layers.Add,
+    PReLU,
+    ELU,
 )
 
 
@@ -65,16 +68,21 @@ def _slopes(gan, images, players):
     """The gradients of the weights of some players, and these weights."""
     with tf.GradientTape(persistent=True) as tape:
         fake = gan.generator(gan.latents(images), training=True)
+        # The way back through the discriminator ends here. Else it were traced on through the
+        # generator, and where that normalizes over all replicas they would have to agree within
+        # the choice below, which they cannot.
+        seen = tf.stop_gradient(fake)
+        tape.watch(seen)
         losses = {}
         if "discriminator" in players:
             # Real and generated images apart: batch normalization is not to tell them by the mix.
             real_scores = gan.discriminator(images, training=True)
-        fake_scores = gan.discriminator(fake, training=True)
+        fake_scores = gan.discriminator(seen, training=True)
         if "discriminator" in players:
             loss = gan.game.discriminator_loss(real_scores, fake_scores)
-            loss += gan.penalty(images, tf.stop_gradient(fake))
+            loss += gan.penalty(images, seen)
             losses["discriminator"] = gan.optimizer.scale_loss(loss)
-            gan.game.show(spread=spread(images, fake))
+            gan.game.show(spread=spread(images, seen))
         if "generator" in players:
             loss = gan.game.generator_loss(fake_scores)
             losses["generator"] = gan.optimizer.scale_loss(loss)
@@ -85,8 +93,9 @@ def _slopes(gan, images, players):
 
     def apart():
         """One way back for each player."""
+        sources = {"discriminator": weights["discriminator"], "generator": [seen]}
         return [
-            slope for player in players for slope in tape.gradient(losses[player], weights[player])
+            slope for player in players for slope in tape.gradient(losses[player], sources[player])
         ]
 
     if len(players) == 1 or not _apart(gan, fake_scores):
@@ -98,14 +107,16 @@ def _slopes(gan, images, players):
 
         def together():
             """One way back for both."""
-            *slopes, of_fake = tape.gradient(losses[players[0]], [*weights[players[0]], fake])
+            *slopes, of_fake = tape.gradient(losses[players[0]], [*weights[players[0]], seen])
             factor = tf.reshape(ours / theirs, (-1, *[1] * (len(fake.shape) - 1)))
-            slopes += tape.gradient(fake, weights[players[1]], output_gradients=of_fake * factor)
-            return slopes
+            return [*slopes, of_fake * factor]
 
         # Where the discriminator's own slope is 0, or nearly, nothing can be had from it.
         enough = tf.reduce_all(1e25 * tf.abs(theirs) > tf.abs(ours))
         slopes = tf.cond(enough, together, apart)
+    if "generator" in players:
+        *slopes, of_fake = slopes
+        slopes += tape.gradient(fake, weights["generator"], output_gradients=of_fake)
     _show_norms(gan, slopes, {player: len(weights[player]) for player in players})
     return slopes, [weight for player in players for weight in weights[player]]
 

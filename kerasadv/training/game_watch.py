@@ -35,7 +35,7 @@ class GameWatch(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         logs = logs or {}
-        if int(self.model.optimizer.iterations) < self._PATIENCE:
+        if int(keras.ops.convert_to_numpy(self.model.optimizer.iterations)) < self._PATIENCE:
             return
         spread = logs.get("spread", 1.0)
         if spread < self._SPREAD:

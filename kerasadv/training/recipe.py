@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser, recipe: type) -> None:
     hints = typing.get_type_hints(recipe)
     for item in dataclasses.fields(recipe):
         kind = hints[item.name]
-        if isinstance(kind, types.UnionType):
+        if _is_union(kind):
             kind = next(part for part in typing.get_args(kind) if part is not type(None))
         options: dict[str, Any] = {"default": argparse.SUPPRESS}
         if typing.get_origin(kind) is Literal:
@@ -81,8 +81,13 @@ def load(path: str | os.PathLike, recipe: type[R]) -> R:
     return read
 
 
+def _is_union(kind: Any) -> bool:
+    # `int | None` is of the one kind; `Literal["a"] | None`, before Python 3.14, of the other.
+    return typing.get_origin(kind) in (types.UnionType, typing.Union)
+
+
 def _fits(value: Any, kind: Any) -> bool:
-    if isinstance(kind, types.UnionType):
+    if _is_union(kind):
         return any(_fits(value, part) for part in typing.get_args(kind))
     if typing.get_origin(kind) is Literal:
         return value in typing.get_args(kind)

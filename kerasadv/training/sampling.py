@@ -33,27 +33,27 @@ def generated(generator, latents, batch_size):
     return np.concatenate(images)
 
 
-def sheet(images, value_range):
-    """Images as one picture, uint8, as square as can be.
+def sheet(images, columns=None):
+    """Pictures side by side on white, with a gap of two pixels.
 
     Args:
-        images: NumPy array, `(number, height, width, 1 or 3)`.
-        value_range: Values of black and white.
+        images: NumPy array, uint8, `(number, height, width, channels)`.
+        columns: How many in a row. By default as many as there are rows, or one more.
 
     Returns:
-        `(rows * height, columns * width, channels)`; places without an image are black.
+        uint8, `(height, width, channels)`.
 
     Example:
     >>> import numpy as np
     >>> from kerasadv.training.sampling import sheet
-    >>> sheet(np.array([-1.0, 0.2, 1.0]).reshape(3, 1, 1, 1), (-1, 1))[..., 0].tolist()
-    [[0, 153], [255, 0]]
+    >>> sheet(np.zeros((3, 4, 5, 1), "uint8")).shape  # 2 rows, 2 columns
+    (14, 16, 1)
     """
-    low, high = value_range
-    number, height, width, channels = images.shape
-    columns = int(np.ceil(np.sqrt(number)))
-    rows = -(-number // columns)
-    page = np.zeros((rows * columns, height, width, channels), "uint8")
-    page[:number] = np.rint(255 * np.clip((images - low) / (high - low), 0, 1))
-    page = page.reshape(rows, columns, height, width, channels).swapaxes(1, 2)
-    return page.reshape(rows * height, columns * width, channels)
+    columns = columns or int(np.ceil(np.sqrt(len(images))))
+    rows, gap = -(-len(images) // columns), 2
+    height, width, channels = images.shape[1:]
+    page = np.full((rows, height + gap, columns, width + gap, channels), 255, "uint8")
+    for place, image in enumerate(images):
+        page[place // columns, :height, place % columns, :width] = image
+    page = page.reshape(rows * (height + gap), columns * (width + gap), channels)
+    return np.pad(page, ((gap, 0), (gap, 0), (0, 0)), constant_values=255)

@@ -166,6 +166,34 @@ def test_two_replicas_take_the_step_of_one(loss, penalties, mirrored):
 
 
 @needs_tensorflow
+@pytest.mark.parametrize("batch_norm", [False, True])
+def test_players_may_normalize_over_all_replicas(batch_norm, mirrored):
+    import tensorflow as tf
+
+    def networks():
+        keras.utils.set_random_seed(3)
+        generator = [layers.Dense(16, use_bias=False), layers.BatchNormalization(synchronized=True)]
+        judge = [layers.Flatten(), layers.Dense(4), layers.LeakyReLU(), layers.Dense(1)]
+        if batch_norm:
+            judge.insert(2, layers.BatchNormalization(synchronized=True))
+        return (
+            keras.Sequential([keras.Input((5,)), *generator, layers.Reshape((4, 4, 1))]),
+            keras.Sequential([keras.Input((4, 4, 1)), *judge]),
+        )
+
+    found = []
+    for strategy in (tf.distribute.get_strategy(), mirrored):
+        with strategy.scope():
+            gan = GAN(*networks(), latent_shape=(5,), seed=7)
+            gan.compile(keras.optimizers.SGD(0.1), keras.optimizers.SGD(0.2), penalties=[R1(0.1)])
+        data = tf.data.Dataset.from_tensor_slices(IMAGES).batch(16)
+        gan.fit(data, epochs=3, shuffle=False, verbose=0)
+        found.append(gan)
+    for one, two in zip(*(gan.get_weights() for gan in found), strict=True):
+        np.testing.assert_allclose(one, two, atol=1e-5)
+
+
+@needs_tensorflow
 def test_nan_on_one_replica_skips_the_step_on_all(mirrored):
     import tensorflow as tf
 

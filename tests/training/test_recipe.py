@@ -15,6 +15,7 @@ class Example:
     path: str | None = recipe.field(None, "where it is")
     rate: float = recipe.field(1e-3, "how fast")
     fast_mode: bool = recipe.field(False, "whether to hurry")
+    side: Literal["left", "right"] | None = recipe.field(None, "which side, if any")
 
 
 def parse(*argv):
@@ -25,8 +26,10 @@ def parse(*argv):
 
 def test_every_field_is_an_option():
     assert parse() == Example()
-    got = parse("--kind", "b", "--path", "here", "--rate", "0.5", "--fast-mode")
-    assert got == Example("b", "here", 0.5, True)
+    got = parse(
+        "--kind", "b", "--path", "here", "--rate", "0.5", "--fast-mode", "--side", "left"
+    )  # fmt: skip
+    assert got == Example("b", "here", 0.5, True, "left")
 
 
 def test_help_gives_reasons_and_defaults(capsys):
@@ -36,15 +39,17 @@ def test_help_gives_reasons_and_defaults(capsys):
     assert "how fast (default: 0.001)" in text and "{a,b}" in text
 
 
-@pytest.mark.parametrize("argv", [["--kind", "c"], ["--rate", "fast"]])
+@pytest.mark.parametrize("argv", [["--kind", "c"], ["--rate", "fast"], ["--side", "up"]])
 def test_other_values_are_refused(argv):
     with pytest.raises(SystemExit):
         parse(*argv)
 
 
 def test_json_round_trip(tmp_path):
-    recipe.save(Example("b", None, 0.25, True), tmp_path / "r.json")
-    assert recipe.load(tmp_path / "r.json", Example) == Example("b", None, 0.25, True)
+    for side in (None, "right"):
+        recipe.save(Example("b", None, 0.25, True, side), tmp_path / "r.json")
+        loaded = recipe.load(tmp_path / "r.json", Example)
+        assert loaded == Example("b", None, 0.25, True, side)
 
 
 @pytest.mark.parametrize("text", ["{", '{"unknown": 1}', "[1]", "5"])
@@ -56,7 +61,14 @@ def test_other_files_are_named(text, tmp_path):
 
 @pytest.mark.parametrize(
     "text",
-    ['{"kind": "c"}', '{"path": 5}', '{"rate": "fast"}', '{"rate": null}', '{"fast_mode": 1}'],
+    [
+        '{"kind": "c"}',
+        '{"path": 5}',
+        '{"rate": "fast"}',
+        '{"rate": null}',
+        '{"fast_mode": 1}',
+        '{"side": "up"}',
+    ],
 )
 def test_values_of_another_kind_are_named(text, tmp_path):
     (tmp_path / "r.json").write_text(text)

@@ -3,6 +3,7 @@
 import functools
 import hashlib
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -89,6 +90,27 @@ def _digits() -> _Parts:
 
 
 def _fashion_mnist(data_dir: str | None) -> _Parts:
+    splits = ("train[:20000]", "train[20000:25000]", "test")
+    (training, validation, test), classes = fashion_mnist(data_dir, splits)
+    return _Parts(training, validation, test, [f"train-{k:05}" for k in range(20000)], classes)
+
+
+def fashion_mnist(
+    data_dir: str | None, splits: Sequence[str]
+) -> tuple[list[tuple[np.ndarray, np.ndarray]], list[str]]:
+    """Parts of Fashion-MNIST, read by tensorflow-datasets from its four original files.
+
+    Args:
+        data_dir: The directory that holds them; once they have been read, it may be `None`.
+        splits: Parts as tensorflow-datasets names them, such as `"train[:20000]"`.
+
+    Returns:
+        For each part its images, uint8, `(number, 28, 28, 1)`, and their labels, int64; and the
+        names of the classes.
+
+    Raises:
+        DataError: If something is wrong with the directory or a file in it.
+    """
     import tensorflow_datasets as tfds  # Takes seconds to import, and only this set needs it.
 
     builder = tfds.builder("fashion_mnist")
@@ -96,12 +118,11 @@ def _fashion_mnist(data_dir: str | None) -> _Parts:
         _prepare(builder, data_dir)
     parts = []
     # In the order of tensorflow-datasets, which is shuffled, and the same everywhere.
-    for split in ("train[:20000]", "train[20000:25000]", "test"):
+    for split in splits:
         part = builder.as_dataset(split=split, batch_size=-1, shuffle_files=False)
         part = tfds.as_numpy(part)
         parts.append((part["image"], part["label"].astype("int64")))
-    names = [f"train-{k:05}" for k in range(20000)]
-    return _Parts(parts[0], parts[1], parts[2], names, builder.info.features["label"].names)
+    return parts, builder.info.features["label"].names
 
 
 def _prepare(builder, data_dir: str | None) -> None:
