@@ -73,6 +73,28 @@ SMALLER = {
             "paint_in_a_style/painter.keras",
         ],
     ),
+    "4_two_players.py": (
+        {
+            "LINE_STEPS = 600": "LINE_STEPS = 5",
+            "CIRCLE_STEPS = 600": "CIRCLE_STEPS = 20",
+            "RING_EPOCHS = 60": "RING_EPOCHS = 6",
+            "NUM_POINTS = 2048": "NUM_POINTS = 128",
+            "NUM_DIGITS = 3000": "NUM_DIGITS = 128",
+            "DIGIT_EPOCHS = 24": "DIGIT_EPOCHS = 12",
+            "FILTERS = 24": "FILTERS = 2",
+        },
+        [
+            "two_players/best_discriminator.png",
+            "two_players/saturating.png",
+            "two_players/circles.png",
+            "two_players/ring.png",
+            "two_players/ring_curves.png",
+            "two_players/alone.png",
+            "two_players/collapse.png",
+            "two_players/digits.png",
+            "two_players/walks.png",
+        ],
+    ),
 }
 
 

@@ -76,6 +76,16 @@ def test_from_noise_it_begins_far_from_the_photo(objective):
     )
 
 
+def test_a_painting_is_looked_at_in_the_size_that_is_asked_for():
+    painting = RNG.integers(0, 256, (64, 96, 3), "uint8")
+    small = np.asarray(Image.fromarray(painting).resize((24, 16), Image.Resampling.LANCZOS))
+    got = Objective({"a": painting}, "random", 5.0, 16)
+    features = got.extractor(small[None].astype("float32"))
+    for layer, matrix in got.paintings.items():
+        f = np.asarray(features[layer]).reshape(-1, matrix.shape[-1])
+        np.testing.assert_allclose(matrix[0], f.T @ f / f.size, rtol=1e-3, atol=1e-4)
+
+
 def test_the_command_paints_a_photo(tmp_path, capsys):
     for name in ("photo", "painting"):
         Image.fromarray(RNG.integers(0, 256, (30, 40, 3), "uint8")).save(tmp_path / f"{name}.png")
@@ -97,7 +107,8 @@ def test_the_command_paints_a_photo(tmp_path, capsys):
         ({"photo": "gone.png"}, "gone.png: there is no such file"),
         ({"--painting": "gone.png"}, "gone.png: there is no such file"),
         ({"--vgg": "gone.h5"}, "gone.h5', where there is none"),
-        ({"--iterations": "0"}, "--iterations"),
+        ({"--iterations": "0"}, "--iterations: expected at least 1. Received: 0"),
+        ({"--painting-size": "3"}, "--painting-size: expected at least 16. Received: 3"),
     ],
 )
 def test_faults_are_one_line(change, message, tmp_path):

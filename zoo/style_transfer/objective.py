@@ -14,8 +14,6 @@ from zoo.style_transfer.data import resize
 # the fourth: the other three would cost a third of the time again.
 CONTENT = "block3_conv3"
 STYLE = ("block1_conv2", "block2_conv2", "block3_conv3", "block4_conv1")
-# Pixels of the shorter side of a painting, which decide how large its strokes are in a photo.
-PAINTING_SIZE = 256
 # Against specks; so little that the strokes stay.
 TOTAL_VARIATION = 1.0
 
@@ -27,22 +25,29 @@ class Objective:
         paintings: uint8, `(height, width, 3)`, by the names of their styles.
         vgg: The path of a file with the weights of VGG19, `"imagenet"` or `"random"`.
         style_weight: Weight of each layer of the style term; that of the content is 1.
+        painting_size: Pixels of the shorter side of each painting when it is looked at, which
+            decide how large its strokes are in a photo.
 
     Raises:
         ValueError: If the weights cannot be found.
     """
 
-    def __init__(self, paintings: Mapping[str, np.ndarray], vgg: str, style_weight: float):
+    def __init__(
+        self,
+        paintings: Mapping[str, np.ndarray],
+        vgg: str,
+        style_weight: float,
+        painting_size: int = 256,
+    ):
         self.styles = list(paintings)
         self.content, self.style = {CONTENT: 1.0}, dict.fromkeys(STYLE, style_weight)
         weights = None if vgg == "random" else vgg
         self.extractor = kerasadv.features.vgg("vgg19", [CONTENT, *STYLE], weights)
-        rows = [self._gram_matrices(painting) for painting in paintings.values()]
+        rows = [self._gram_matrices(resize(x, painting_size)) for x in paintings.values()]
         self.paintings = {layer: np.stack([row[layer] for row in rows]) for layer in STYLE}
 
     def _gram_matrices(self, painting):
-        images = resize(painting, PAINTING_SIZE)[None].astype("float32")
-        features = self.extractor.predict_on_batch(images)
+        features = self.extractor.predict_on_batch(painting[None].astype("float32"))
         return {layer: np.asarray(kerasadv.ops.gram_matrix(features[layer])[0]) for layer in STYLE}
 
     def loss(self) -> kerasadv.losses.Compound:

@@ -18,7 +18,7 @@ import tensorflow as tf
 from scipy.optimize import Bounds, minimize
 
 from kerasadv.data import DataError, read_image
-from zoo.style_transfer.data import check_size
+from zoo.style_transfer.data import SMALLEST, check_size
 from zoo.style_transfer.objective import Objective
 from zoo.style_transfer.paint import reduced, save
 
@@ -103,15 +103,28 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument(
         "--style-weight", type=float, default=5.0, help="the content weighs 1 (default: 5)"
     )
+    parser.add_argument(
+        "--painting-size",
+        type=int,
+        default=256,
+        help="pixels of the painting's shorter side: more, and its strokes get larger (default: "
+        "256)",
+    )
     parser.add_argument("--output", default="painted.png", help="(default: painted.png)")
     arguments = parser.parse_args(argv)
     try:
-        if arguments.iterations < 1:
-            raise DataError(f"--iterations: expected at least 1. Received: {arguments.iterations}")
+        for name, least in (("iterations", 1), ("painting_size", SMALLEST)):
+            if getattr(arguments, name) < least:
+                raise DataError(
+                    f"--{name.replace('_', '-')}: expected at least {least}. "
+                    f"Received: {getattr(arguments, name)}"
+                )
         photo = read_image(arguments.photo, background="white")
         photo = reduced(check_size(photo, arguments.photo), arguments.size)
         painting = check_size(read_image(arguments.painting), arguments.painting)
-        objective = Objective({"style": painting}, arguments.vgg, arguments.style_weight)
+        objective = Objective(
+            {"style": painting}, arguments.vgg, arguments.style_weight, arguments.painting_size
+        )
         bar = keras.utils.Progbar(arguments.iterations, stateful_metrics=["loss"])
 
         def watch(iteration, loss):
