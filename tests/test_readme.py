@@ -23,7 +23,7 @@ def test_the_python_of_the_readme_runs(tmp_path, monkeypatch):
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (4, 32, 32, 1)).astype("float32")
     names = {"images": images, "masks": rng.integers(0, 2, (4, 32, 32))}
-    five_lines, three_classes, wrong_labels = blocks("python")
+    five_lines, three_classes, wrong_labels, two_players = blocks("python")
     exec(five_lines, names)
     assert {"loss", "dice", "dice_loss", "boundary"} <= set(names["model"].history.history)
     assert any((tmp_path / "runs/unet").rglob("events*"))
@@ -31,3 +31,6 @@ def test_the_python_of_the_readme_runs(tmp_path, monkeypatch):
     assert (tmp_path / "three.keras").exists()
     pictures = rng.integers(0, 256, (8, 28, 28, 1)).astype("float32")
     exec(wrong_labels, names | {"pictures": pictures, "labels": rng.integers(0, 10, 8)})
+    real = rng.uniform(-1, 1, (4, 28, 28, 1)).astype("float32")
+    exec(two_players, names | {"real": real})
+    assert (tmp_path / "gan.keras").exists() and any((tmp_path / "runs/gan").rglob("events*"))
