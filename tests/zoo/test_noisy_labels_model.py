@@ -1,10 +1,16 @@
 """The residual classifier: its sizes, its range, its weights, its step on two replicas."""
 
+import json
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
 
 import zoo
+from kerasadv.training.run_files import load_model
+from zoo.noisy_labels.data import fashion_mnist
+from zoo.noisy_labels.measure import probabilities
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.integers(0, 256, (4, 28, 28, 1), "uint8")
@@ -114,3 +120,13 @@ def test_two_replicas_normalize_and_step_as_one(mirrored):
 
     for one, two in zip(steps(kerasadv.training.strategy("none")), steps(mirrored)):
         np.testing.assert_allclose(one, two, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["fashion_mnist", "fashion_mnist_40_wrong"])
+def test_published_weights_give_the_accuracy_beside_them(name, real_data):
+    published = Path(zoo.__file__).parent / "weights" / f"noisy_labels-{name}"
+    model = load_model(published / "model.weights.h5", zoo.ResidualClassifier)
+    ((images, labels),), _ = fashion_mnist(str(real_data), ["test"])
+    right = probabilities(model, images).argmax(axis=1) == labels
+    recorded = json.loads((published / "result.json").read_text())["test_accuracy"]
+    assert right.mean() == pytest.approx(recorded, abs=5e-4)

@@ -1,6 +1,6 @@
 """Measures how far a generator's pictures are from real ones, in the features of a classifier.
 
-python -m zoo.dcgan.measure --weights FILE --classifier FILE --data-dir PATH
+python -m zoo.dcgan.measure --weights FILE --data-dir PATH
 python -m zoo.dcgan.measure --weights FILE --classifier inception_v3 --data folder --data-dir PATH
 
 Fréchet and kernel distance of generated pictures to those of the training. Of Fashion-MNIST the
@@ -22,11 +22,15 @@ from zoo.dcgan.model import DCGANGenerator
 from zoo.noisy_labels.data import fashion_mnist
 from zoo.noisy_labels.model import ResidualClassifier
 
+# A classifier of Fashion-MNIST, trained on right labels; its card is zoo/noisy_labels/README.md.
+CLASSIFIER = (
+    Path(__file__).parents[1] / "weights" / "noisy_labels-fashion_mnist" / "model.weights.h5"
+)
 # Real pictures looked at together, and the size of the sets of the kernel distance.
 _BATCH = 1000
 
 
-def load_extractor(classifier: str) -> keras.Model:
+def load_extractor(classifier: str | Path) -> keras.Model:
     """The features of a classifier before its last layer.
 
     Args:
@@ -74,7 +78,12 @@ def main(argv: list[str] | None = None) -> None:
     )
     add = parser.add_argument
     add("--weights", required=True, nargs="+", help="model.weights.h5 of one or more runs")
-    add("--classifier", required=True, help="model.weights.h5 of a classifier, or inception_v3")
+    add(
+        "--classifier",
+        default=CLASSIFIER,
+        help="model.weights.h5 of a run of zoo.noisy_labels.train, or inception_v3 (default: one "
+        "of Fashion-MNIST, trained on right labels)",
+    )
     add("--data", choices=datasets.SETS, default="fashion_mnist", help="(default: fashion_mnist)")
     add("--data-dir", help="directory with the files of the set")
     add("--number", type=int, default=10000, help="of pictures to make (default: 10000)")
