@@ -19,7 +19,7 @@ def embeddings(extractor, images):
     >>> import numpy as np
     >>> from kerasadv import ops
     >>> image = keras.Input((None, None, 3))
-    >>> ops.embeddings(keras.Model(image, image), np.ones((2, 4, 4, 1))).tolist()
+    >>> np.array(ops.embeddings(keras.Model(image, image), np.ones((2, 4, 4, 1)))).tolist()
     [[1.0, 1.0, 1.0], [1.0, 1.0, 1.0]]
     """
     images = ops.convert_to_tensor(images)
