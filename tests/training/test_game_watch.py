@@ -78,7 +78,7 @@ def test_evaluation_shows_distances_and_training_does_not():
         direct.update_state(IMAGES[rows], gan.generator(latents))
     found = gan.evaluate(IMAGES, batch_size=8, verbose=0, return_dict=True)
     assert found["frechet_distance"] == pytest.approx(float(direct.result()), rel=1e-4)
-    assert found["frechet_distance"] > 0.01
+    assert found["frechet_distance"] > 1e-3
     logs = fit(gan, validation_data=(IMAGES,), epochs=2)
     assert "frechet_distance" not in logs
     assert np.all(np.isfinite(logs["val_frechet_distance"]))
