@@ -37,6 +37,7 @@ import zoo
 from kerasadv.losses import Minimax
 from kerasadv.training import GAN, R1
 from kerasadv.training.sampling import sheet
+from zoo.dcgan.sample import walks
 from zoo.noisy_labels.digits import draw_digits
 
 LINE_STEPS = 600  # of a discriminator on the line
@@ -462,18 +463,9 @@ page
 # not learnt the digits by heart.
 
 # %%
-ends = np.random.default_rng(2).normal(size=(2, 6, 128))
-angle = np.arccos(
-    (ends[0] * ends[1]).sum(-1)
-    / np.linalg.norm(ends[0], axis=-1)
-    / np.linalg.norm(ends[1], axis=-1)
-)[:, None, None]
-share = np.linspace(0, 1, 8)[:, None]
-latents = (
-    np.sin((1 - share) * angle) * ends[0][:, None] + np.sin(share * angle) * ends[1][:, None]
-) / np.sin(angle)  # (walks, stations, numbers)
-walks = np.array(gan.averaged(latents.reshape(-1, 128).astype("float32")))
-page = Image.fromarray(sheet(np.rint(127.5 * (walks + 1)).astype("uint8"), columns=8)[..., 0])
+ends = np.random.default_rng(2).normal(size=(12, 128))
+stations = np.array(gan.averaged(walks(ends, steps=8)))
+page = Image.fromarray(sheet(np.rint(127.5 * (stations + 1)).astype("uint8"), columns=8)[..., 0])
 page.save(OUTPUT / "walks.png")
 page
 

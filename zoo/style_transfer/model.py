@@ -6,12 +6,6 @@ from keras import layers, ops
 from kerasadv.layers import ConditionalInstanceNormalization, ReflectionPadding2D
 from kerasadv.saving import register
 
-# After normalization. A single place may stand out by as many standard deviations as the root of
-# the number of places, and networks learn to drown all others with it: bright blobs in the same
-# place in all styles, as Karras et al. saw them ("Analyzing and improving the image quality of
-# StyleGAN", CVPR 2020, section 2).
-_REACH = 4.0
-
 
 def StyleTransfer(  # noqa: N802  A class name, as the models of keras.applications have.
     num_styles=12,
@@ -25,7 +19,7 @@ def StyleTransfer(  # noqa: N802  A class name, as the models of keras.applicati
     Down to a quarter of the size, residual blocks there, and up again, by nearest neighbours and
     a convolution, which leave no checkerboard. Differs from Johnson et al. in normalization that
     depends on the style, reflection padding everywhere and a sigmoid at the end, all three as in
-    Dumoulin et al., and in that normalized features are limited to -4 to 4.
+    Dumoulin et al.
 
     Args:
         num_styles: Number of styles.
@@ -131,7 +125,7 @@ def transform(image, filters, residual_blocks, normalize=None):
 
 
 def _convolution(x, filters, size, normalize, name, strides=1, activation="relu"):
-    """Reflection, convolution, normalization within limits, activation."""
+    """Reflection, convolution, normalization, activation."""
     x = ReflectionPadding2D(size // 2, name=f"{name}_pad")(x)
     # Normalization would take a bias off again.
     x = layers.Conv2D(
@@ -139,8 +133,6 @@ def _convolution(x, filters, size, normalize, name, strides=1, activation="relu"
     )(x)
     if normalize is not None:
         x = normalize(x, name)
-    if name != "leave":
-        x = ops.clip(x, -_REACH, _REACH)
     if activation is not None:
         x = layers.Activation(activation, name=f"{name}_{activation}")(x)
     return x
