@@ -60,6 +60,20 @@ def stopped_after_one_epoch(monkeypatch):
     return run
 
 
+@pytest.fixture
+def refused():
+    """A function that runs a command's `main` with options, and gives the one line it ends with."""
+
+    def run(main, *argv):
+        with pytest.raises(SystemExit) as caught:
+            main(list(map(str, argv)))
+        message = str(caught.value.code)
+        assert message.startswith("error: ") and "\n" not in message
+        return message
+
+    return run
+
+
 @pytest.fixture(scope="session")
 def real_data():
     """The folder with the public sets, which not every machine has."""

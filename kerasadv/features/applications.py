@@ -44,18 +44,3 @@ def application(name, weights, **arguments):
         ) from None
     finally:
         keras.config.set_dtype_policy(policy)
-
-
-def check_value_range(value_range):
-    """The values of black and white.
-
-    Raises:
-        ValueError: If the first is not below the second, or one is not finite.
-    """
-    low, high = value_range
-    if not -float("inf") < low < high < float("inf"):
-        raise ValueError(
-            "`value_range`: expected the values of black and white, the first below the second. "
-            f"Received: value_range={value_range}"
-        )
-    return low, high

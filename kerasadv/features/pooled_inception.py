@@ -4,7 +4,8 @@ import os
 
 import keras
 
-from kerasadv.features.applications import application, check_value_range
+from kerasadv.features.applications import application
+from kerasadv.ops.value_range import check_value_range
 from kerasadv.saving import register
 
 

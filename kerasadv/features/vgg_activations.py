@@ -5,7 +5,8 @@ import os
 import keras
 from keras import ops
 
-from kerasadv.features.applications import application, check_value_range
+from kerasadv.features.applications import application
+from kerasadv.ops.value_range import check_value_range
 from kerasadv.saving import register
 
 # Simonyan and Zisserman, table 1, columns D and E: convolutions in each of the five blocks.

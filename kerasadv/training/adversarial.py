@@ -227,7 +227,7 @@ class GAN(keras.Model):
 
     def get_metrics_result(self):
         logs = self.game.logs()
-        for metric in self._image_metrics if self._evaluating else ():
+        for metric in self._image_metrics if self._evaluating or self._in_step else ():
             # Not after each batch: it may take long.
             logs[metric.name] = float("nan") if self._in_step else metric.result()
         return logs

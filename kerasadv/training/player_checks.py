@@ -2,6 +2,8 @@
 
 import keras
 
+from kerasadv.ops.value_range import check_value_range
+
 
 def check_players(generator, discriminator, latent_shape, ema_momentum, value_range):
     """Raise a `ValueError` if two networks cannot play against each other."""
@@ -27,12 +29,7 @@ def check_players(generator, discriminator, latent_shape, ema_momentum, value_ra
             "`ema_momentum`: expected a share from 0 to below 1. "
             f"Received: ema_momentum={ema_momentum}"
         )
-
-    if len(value_range) != 2 or not value_range[0] < value_range[1]:
-        raise ValueError(
-            "`value_range`: expected the values of black and white, the first below the second. "
-            f"Received: value_range={value_range}"
-        )
+    check_value_range(value_range)
 
 
 def check_settings(optimizers, loss, discriminator_steps, metrics, policy):

@@ -46,6 +46,30 @@ def write_json(path: str | os.PathLike, value) -> None:
     write_text(path, json.dumps(value, indent=2) + "\n")
 
 
+def keep_row(path: str | os.PathLike, epoch: int, numbers: dict) -> None:
+    """Add an epoch's row to a JSON file with a row for each.
+
+    A resumed training goes on with the rows of the epochs before; what lies behind them goes.
+
+    Args:
+        path: The file; made in epoch 0.
+        epoch: As callbacks count, from 0.
+        numbers: By name.
+
+    Example:
+    >>> import tempfile
+    >>> from kerasadv.training.run_files import keep_row, read_json
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     for epoch in (0, 1, 1):
+    ...         keep_row(f"{folder}/history.json", epoch, {"loss": 2})
+    ...     read_json(f"{folder}/history.json")
+    [{'epoch': 1, 'loss': 2.0}, {'epoch': 2, 'loss': 2.0}]
+    """
+    rows = read_json(path)[:epoch] if epoch else []
+    rows.append({"epoch": epoch + 1, **{name: float(value) for name, value in numbers.items()}})
+    write_json(path, rows)
+
+
 def read_json(path: str | os.PathLike):
     """Read a JSON file.
 

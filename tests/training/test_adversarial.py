@@ -381,6 +381,7 @@ def test_penalties_are_their_formulas():
         ),
         ({"ema_momentum": 1.0}, "`ema_momentum`.*Received: ema_momentum=1.0"),
         ({"value_range": (1, 0)}, r"`value_range`.*Received: value_range=\(1, 0\)"),
+        ({"value_range": (0, 1, 2)}, r"`value_range`.*Received: value_range=\(0, 1, 2\)"),
     ],
 )
 def test_players_that_do_not_fit_are_named(change, named):

@@ -202,26 +202,7 @@ def test_learns_how_bright_pictures_are(tmp_path):
     assert len(inside) > 1000 and inside.mean() > 190
 
 
-def refused(*argv):
-    with pytest.raises(SystemExit) as caught:
-        train.main(list(map(str, argv)))
-    message = str(caught.value.code)
-    assert message.startswith("error: ") and "\n" not in message
-    return message
-
-
-def test_a_run_is_not_overwritten_nor_resumed_with_other_options(run, folder, capsys):
-    before = {p: p.read_bytes() for p in run.rglob("*") if p.is_file()}
-    assert "is there already" in refused(*options(folder, "--output", run))
-    assert "nothing else. Received: --epochs" in refused("--resume", run, "--epochs", 5)
-    train.main(["--resume", str(run)])
-    out = capsys.readouterr().out
-    for words in ("has finished already", "learned from 10 pictures", "zoo.dcgan.sample --weights"):
-        assert words in out
-    assert before == {p: p.read_bytes() for p in run.rglob("*") if p.is_file()}
-
-
-def test_bad_recipes_are_refused_before_anything_is_made(folder, tmp_path, monkeypatch):
+def test_bad_recipes_are_refused_before_anything_is_made(folder, tmp_path, monkeypatch, refused):
     monkeypatch.chdir(tmp_path)
     for option, value in (
         ("--image-size", 9),
@@ -235,17 +216,19 @@ def test_bad_recipes_are_refused_before_anything_is_made(folder, tmp_path, monke
         ("--learning-rate", -1),
         ("--seed", -1),
     ):
-        message = refused(*options(folder), option, value)
+        message = refused(train.main, *options(folder), option, value)
         assert option.strip("-").replace("-", "_") in message.replace("-", "_")
         assert str(value) in message
-    assert "--penalty: " in refused(*options(folder), "--loss", "wgan", "--penalty", 0)
+    assert "--penalty: " in refused(train.main, *options(folder), "--loss", "wgan", "--penalty", 0)
     batch = options(folder, "--strategy", "mirrored", "--batch-size", 3)
-    assert "multiple of 2, the number of devices" in refused(*batch)
-    assert "no such directory" in refused("--data", "folder", "--data-dir", "nowhere")
-    assert "gone: holds no run to resume" in refused("--resume", "gone")
+    assert "multiple of 2, the number of devices" in refused(train.main, *batch)
+    assert "no such directory" in refused(train.main, "--data", "folder", "--data-dir", "nowhere")
+    assert "gone: holds no run to resume" in refused(train.main, "--resume", "gone")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_nan_ends_with_one_line(folder, tmp_path):
-    message = refused(*options(folder, "--output", tmp_path / "run", "--learning-rate", "1e30"))
+def test_nan_ends_with_one_line(folder, tmp_path, refused):
+    message = refused(
+        train.main, *options(folder, "--output", tmp_path / "run", "--learning-rate", "1e30")
+    )
     assert "loss became" in message or "NaN or infinity" in message

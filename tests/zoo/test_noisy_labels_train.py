@@ -247,15 +247,7 @@ def test_every_loss_learns_and_leaves_a_model_of_its_temperature(
     assert "wrong_labels_memorized" not in read(tmp_path / "run")
 
 
-def refused(*argv):
-    with pytest.raises(SystemExit) as caught:
-        train.main(list(map(str, argv)))
-    message = str(caught.value.code)
-    assert message.startswith("error: ") and "\n" not in message
-    return message
-
-
-def test_bad_recipes_are_refused_before_anything_is_made(folder, tmp_path, monkeypatch):
+def test_bad_recipes_are_refused_before_anything_is_made(folder, tmp_path, monkeypatch, refused):
     monkeypatch.chdir(tmp_path)
     for option, value in (
         ("--epochs", 0),
@@ -266,22 +258,26 @@ def test_bad_recipes_are_refused_before_anything_is_made(folder, tmp_path, monke
         ("--t2", -0.5),
         ("--seed", -1),
     ):
-        assert str(value) in refused(*options(folder), option, value)
-    message = refused(*options(folder), "--loss", "generalized_crossentropy", "--t1", 1)
+        assert str(value) in refused(train.main, *options(folder), option, value)
+    message = refused(train.main, *options(folder), "--loss", "generalized_crossentropy", "--t1", 1)
     assert "--t1: expected 0 to below 1" in message
-    assert "no such directory" in refused("--data", "folder", "--data-dir", "nowhere")
-    assert "gone: holds no run to resume" in refused("--resume", tmp_path / "gone")
+    assert "no such directory" in refused(train.main, "--data", "folder", "--data-dir", "nowhere")
+    assert "gone: holds no run to resume" in refused(train.main, "--resume", tmp_path / "gone")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_too_few_images_for_a_batch_are_refused(tmp_path):
+def test_too_few_images_for_a_batch_are_refused(tmp_path, refused):
     for name in "ab":
         (tmp_path / name).mkdir()
         for k in range(30):
             Image.new("L", (28, 28), k).save(tmp_path / name / f"{k}.png")
-    assert "expected 128 images to train on, a batch. Received: " in refused(*options(tmp_path))
+    assert "expected 128 images to train on, a batch. Received: " in refused(
+        train.main, *options(tmp_path)
+    )
 
 
-def test_nan_ends_with_one_line(tiny, folder, tmp_path):
-    message = refused(*options(folder, "--output", tmp_path / "run", "--learning-rate", "1e30"))
+def test_nan_ends_with_one_line(tiny, folder, tmp_path, refused):
+    message = refused(
+        train.main, *options(folder, "--output", tmp_path / "run", "--learning-rate", "1e30")
+    )
     assert "loss became" in message or "NaN or infinity" in message

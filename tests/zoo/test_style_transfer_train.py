@@ -122,15 +122,7 @@ def test_a_resumed_training_ends_as_an_uninterrupted_one(
     assert whole == parts
 
 
-def refused(*argv):
-    with pytest.raises(SystemExit) as caught:
-        train.main(list(map(str, argv)))
-    message = str(caught.value.code)
-    assert message.startswith("error: ") and "\n" not in message
-    return message
-
-
-def test_bad_recipes_are_refused_before_anything_is_made(material, tmp_path, monkeypatch):
+def test_bad_recipes_are_refused_before_anything_is_made(material, tmp_path, monkeypatch, refused):
     monkeypatch.chdir(tmp_path)
     for option, value in (
         ("--image-size", 15),
@@ -141,9 +133,9 @@ def test_bad_recipes_are_refused_before_anything_is_made(material, tmp_path, mon
         ("--style-weight", -2.5),
         ("--vgg", "gone.h5"),
     ):
-        assert str(value) in refused(*options(material), option, value)
+        assert str(value) in refused(train.main, *options(material), option, value)
     batch = options(material, "--strategy", "mirrored", "--batch-size", 3)
-    assert "multiple of 2, the number of devices" in refused(*batch)
-    assert "--styles" in refused("--data", "folder", "--data-dir", material / "photos")
-    assert "gone: holds no run to resume" in refused("--resume", "gone")
+    assert "multiple of 2, the number of devices" in refused(train.main, *batch)
+    assert "--styles" in refused(train.main, "--data", "folder", "--data-dir", material / "photos")
+    assert "gone: holds no run to resume" in refused(train.main, "--resume", "gone")
     assert not (tmp_path / "runs").exists()

@@ -112,7 +112,7 @@ def test_a_killed_training_resumes_as_if_nothing_had_happened(folder, tmp_path):
     assert weights(path) == weights(tmp_path / "whole")
 
 
-def test_a_run_is_not_overwritten_nor_resumed_with_other_options(run, folder, capsys):
+def test_a_run_is_not_overwritten_nor_resumed_with_other_options(run, folder, capsys, refused):
     before = {p: p.read_bytes() for p in run.rglob("*") if p.is_file()}
     assert "is there already" in refused(train.main, *options(folder, "--output", run))
     message = refused(train.main, "--resume", run, "--epochs", 5)
@@ -143,7 +143,7 @@ def test_predicts_a_mask_and_an_overlay(run, tmp_path, capsys):
     assert len(capsys.readouterr().out.splitlines()) == 2
 
 
-def test_pictures_of_one_name_do_not_overwrite_each_other(run):
+def test_pictures_of_one_name_do_not_overwrite_each_other(run, refused):
     weights = run / "model.weights.h5"
     assert "b: several pictures" in refused(
         predict.main, "a.png", "x/b.png", "b.jpg", "--weights", weights
@@ -176,20 +176,12 @@ def test_one_broken_picture_does_not_stop_the_others(run, tmp_path, capsys):
     assert "bad.png: cannot be read" in errors[0] and "gone.png: there is no" in errors[1]
 
 
-def refused(main, *argv):
-    with pytest.raises(SystemExit) as caught:
-        main(list(map(str, argv)))
-    message = str(caught.value.code)
-    assert message.startswith("error: ") and "\n" not in message
-    return message
-
-
-def test_batches_that_the_devices_cannot_share_are_refused(folder):
+def test_batches_that_the_devices_cannot_share_are_refused(folder, refused):
     arguments = options(folder, "--strategy", "mirrored", "--batch-size", "3")
     assert "multiple of 2, the number of devices" in refused(train.main, *arguments)
 
 
-def test_bad_recipes_are_refused_before_anything_is_made(folder, tmp_path, monkeypatch):
+def test_bad_recipes_are_refused_before_anything_is_made(folder, tmp_path, monkeypatch, refused):
     monkeypatch.chdir(tmp_path)
     for option, value in (
         ("--image-size", 40),
@@ -216,11 +208,11 @@ def test_the_published_weights_give_the_result_beside_them(real_data):
         assert dice == pytest.approx(recorded[example.name], abs=2e-3)
 
 
-def test_a_run_that_is_not_there_is_named(tmp_path):
+def test_a_run_that_is_not_there_is_named(tmp_path, refused):
     assert "gone: holds no run to resume" in refused(train.main, "--resume", tmp_path / "gone")
 
 
-def test_weights_that_do_not_fit_are_named(run, tmp_path):
+def test_weights_that_do_not_fit_are_named(run, tmp_path, refused):
     picture, weights = tmp_path / "p.png", tmp_path / "model.weights.h5"
     assert "no such file" in refused(predict.main, picture, "--weights", weights)
     weights.write_bytes((run / "model.weights.h5").read_bytes())
@@ -231,7 +223,7 @@ def test_weights_that_do_not_fit_are_named(run, tmp_path):
     assert "does not fit model.json" in refused(predict.main, picture, "--weights", weights)
 
 
-def test_nan_ends_with_one_line_that_names_the_term(folder, tmp_path):
+def test_nan_ends_with_one_line_that_names_the_term(folder, tmp_path, refused):
     arguments = options(folder, "--output", tmp_path / "run", "--learning-rate", "1e30")
     message = refused(train.main, *arguments)
     assert "loss became" in message and "'crossentropy'" in message

@@ -18,7 +18,7 @@ import kerasadv
 from kerasadv.data import DataError, EpochOrder
 from kerasadv.training import recipe as recipes
 from kerasadv.training.command import command
-from kerasadv.training.run_files import MODEL, read_json, write_json
+from kerasadv.training.run_files import MODEL, keep_row, read_json, write_json
 from kerasadv.training.sampling import sheet
 from zoo.dcgan import data as datasets
 from zoo.dcgan import sample
@@ -123,7 +123,6 @@ def train(recipe: Recipe, images: np.ndarray, run: Path) -> keras.Model:
             checkpoint,
         ],
         shuffle=False,
-        verbose=2,
     )
     trained = DCGANGenerator(**arguments)  # Published alone and without optimizer.
     trained.set_weights(gan.averaged.get_weights())
@@ -185,9 +184,7 @@ class History(keras.callbacks.Callback):
         self.path = path
 
     def on_epoch_end(self, epoch, logs=None):
-        rows = read_json(self.path)[:epoch] if epoch else []
-        rows.append({"epoch": epoch + 1, **{k: float(v) for k, v in sorted((logs or {}).items())}})
-        write_json(self.path, rows)
+        keep_row(self.path, epoch, dict(sorted((logs or {}).items())))
 
 
 def check(recipe: Recipe, images: np.ndarray | None = None) -> None:

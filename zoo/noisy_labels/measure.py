@@ -5,7 +5,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from kerasadv.training.run_files import read_json, write_json
+from kerasadv.training.run_files import keep_row, read_json
 from zoo.noisy_labels import suspects
 from zoo.noisy_labels.data import Data
 
@@ -36,10 +36,8 @@ class Curves(keras.callbacks.Callback):
         logs = {} if logs is None else logs
         guesses = probabilities(self.model, self.data.test_images).argmax(axis=1)
         logs["test_accuracy"] = float((guesses == self.data.test_labels).mean())
-        rows = read_json(self.path)[:epoch] if epoch else []
         shown = ("loss", "accuracy", "val_loss", "val_accuracy", "test_accuracy")
-        rows.append({"epoch": epoch + 1, **{name: float(logs[name]) for name in shown}})
-        write_json(self.path, rows)
+        keep_row(self.path, epoch, {name: logs[name] for name in shown})
 
 
 def report(model: keras.Model, data: Data, run: Path) -> dict:

@@ -19,7 +19,7 @@ import numpy as np
 from kerasadv.data import read_image
 from kerasadv.training.run_files import read_json, write_json, write_text
 from zoo.style_transfer import data as datasets
-from zoo.style_transfer.objective import Objective
+from zoo.style_transfer.objective import STYLE_WEIGHT, Objective
 from zoo.style_transfer.optimize import optimize
 from zoo.style_transfer.paint import load
 
@@ -96,7 +96,12 @@ def main(argv: list[str] | None = None) -> None:
     add("--weights", required=True, help="model.weights.h5 of a run")
     add("--styles", required=True, help="folder with the paintings that it was trained on")
     add("--vgg", default="imagenet", help="file with the weights of VGG19 (default: a download)")
-    add("--style-weight", type=float, default=5.0, help="as in training (default: 5)")
+    add(
+        "--style-weight",
+        type=float,
+        default=STYLE_WEIGHT,
+        help="as in training (default: %(default)s)",
+    )
     add("--size", type=int, default=256, help="of the middle squares measured (default: 256)")
     add("--most", type=int, default=400, help="iterations to stop after (default: 400)")
     add("--start", choices=["noise", "photo"], default="noise", help="(default: noise)")

@@ -14,6 +14,8 @@ from zoo.style_transfer.data import resize
 # the fourth: the other three would cost a third of the time again.
 CONTENT = "block3_conv3"
 STYLE = ("block1_conv2", "block2_conv2", "block3_conv3", "block4_conv1")
+# Of each of these layers, where the content weighs 1: what is in the photo stays recognizable.
+STYLE_WEIGHT = 1.5
 # Against specks; so little that the strokes stay.
 TOTAL_VARIATION = 1.0
 

@@ -19,7 +19,7 @@ from scipy.optimize import Bounds, minimize
 
 from kerasadv.data import DataError, read_image
 from zoo.style_transfer.data import SMALLEST, check_size
-from zoo.style_transfer.objective import Objective
+from zoo.style_transfer.objective import STYLE_WEIGHT, Objective
 from zoo.style_transfer.paint import reduced, save
 
 
@@ -101,7 +101,10 @@ def main(argv: list[str] | None = None) -> None:
         "--size", type=int, default=384, help="most pixels of the longer side (default: 384)"
     )
     parser.add_argument(
-        "--style-weight", type=float, default=5.0, help="the content weighs 1 (default: 5)"
+        "--style-weight",
+        type=float,
+        default=STYLE_WEIGHT,
+        help="the content weighs 1 (default: %(default)s)",
     )
     parser.add_argument(
         "--painting-size",

@@ -22,8 +22,6 @@ from zoo.style_transfer.tiles import Painter
 
 # Pixels of the longer side of a photo in a sheet.
 SHEET = 384
-# The network whose card is README.md.
-PAINTINGS = Path(__file__).parents[1] / "weights" / "style_transfer-paintings" / "model.weights.h5"
 
 
 def load(weights: str | Path) -> tuple[keras.Model, list[str]]:
@@ -113,9 +111,7 @@ def main(argv: list[str] | None = None) -> None:
         required=True,
         help="a style; several with shares, as in a:0.3,b:0.7; or all, for a sheet",
     )
-    parser.add_argument(
-        "--weights", default=PAINTINGS, help="model.weights.h5 of a run (default: twelve paintings)"
-    )
+    parser.add_argument("--weights", required=True, help="model.weights.h5 of a run")
     parser.add_argument(
         "--output",
         help="picture to write; for several photos a folder (default: PHOTO_STYLE.png here, or "

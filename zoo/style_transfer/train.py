@@ -21,7 +21,7 @@ from kerasadv.training.command import command
 from kerasadv.training.run_files import MODEL, write_json
 from zoo.style_transfer import data as datasets
 from zoo.style_transfer.model import StyleTransfer
-from zoo.style_transfer.objective import Objective
+from zoo.style_transfer.objective import STYLE_WEIGHT, Objective
 from zoo.style_transfer.paint import sheet
 
 
@@ -45,7 +45,9 @@ class Recipe:
     batch_size: int = recipes.field(4, "crops in a step, over all devices")
     image_size: int = recipes.field(192, "height and width of a crop")
     filters: int = recipes.field(32, "channels at full size; the cost grows with the square")
-    style_weight: float = recipes.field(5.0, "of each layer of the style; the content weighs 1")
+    style_weight: float = recipes.field(
+        STYLE_WEIGHT, "of each layer of the style; the content weighs 1"
+    )
     learning_rate: float = recipes.field(1e-3, "highest rate; warms up, then falls as a cosine")
     strategy: Literal["none", "mirrored"] = recipes.field("none", "mirrored: all local devices")
     seed: int = recipes.field(0, "of the first weights and of the crops")

@@ -1,0 +1,17 @@
+"""The values of black and white in images."""
+
+import math
+
+
+def check_value_range(value_range):
+    """The values of black and white.
+
+    Raises:
+        ValueError: If they are not two, the first is not below the second, or one is not finite.
+    """
+    if len(value_range) != 2 or not -math.inf < value_range[0] < value_range[1] < math.inf:
+        raise ValueError(
+            "`value_range`: expected the values of black and white, the first below the second. "
+            f"Received: value_range={value_range}"
+        )
+    return value_range
