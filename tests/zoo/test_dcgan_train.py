@@ -53,7 +53,7 @@ def test_leaves_everything_in_the_run_folder(run):
     }
     rows, result = read(run, "history.json"), read(run)
     assert [row["epoch"] for row in rows] == [1, 2]
-    shown = {"loss", "spread", "r1", "real_accuracy", "fake_accuracy"}
+    shown = {"loss", "spread", "real_accuracy", "fake_accuracy"}
     shown |= {f"{p}_{x}" for p in ("generator", "discriminator") for x in ("loss", "gradient_norm")}
     for row in rows:
         assert set(row) == {"epoch", *shown} and np.isfinite(list(row.values())).all()
@@ -68,10 +68,12 @@ def test_leaves_the_average_of_the_generator_and_pictures_of_it(run, folder, tmp
     recipe = kerasadv.training.recipe.load(run / "recipe.json", Recipe)
     gan = kerasadv.training.GAN(
         zoo.DCGANGenerator(**arguments),
-        zoo.DCGANDiscriminator(8, 3, filters=2),
+        zoo.DCGANDiscriminator(8, 3, filters=2, batch_normalization=True),
         ema_momentum=train.ema_momentum(4),
     )
-    gan.compile(train.optimizer(recipe), train.optimizer(recipe), penalties=train.penalties(recipe))
+    gan.compile(
+        train.optimizer(recipe, 4), train.optimizer(recipe, 4), penalties=train.penalties(recipe)
+    )
     assert kerasadv.training.Checkpoint(run / "checkpoint").restore(gan) == 2
     for got, average in zip(generator.get_weights(), gan.averaged.get_weights(), strict=True):
         np.testing.assert_array_equal(got, average)
@@ -131,14 +133,21 @@ def test_every_activation_goes_to_both_players_and_into_the_model_file(
         )
     train.main(
         options(
-            folder, "--activation", "prelu", "--loss", "hinge", "--penalty", 0, "--epochs", 1,
+            folder, "--activation", "prelu", "--loss", "hinge", "--penalty", 0.5, "--epochs", 1,
             "--output", tmp_path / "run",
         )
     )  # fmt: skip
     assert len(built) == 3  # Two players, and the generator that is left.
     assert all(model.get_layer("stage1_prelu") for model in built)
     assert read(tmp_path / "run", "model.json")["activation"] == "prelu"
-    assert "r1" not in read(tmp_path / "run")
+    # A penalty takes the place of the discriminator's batch normalization.
+    assert "r1" in read(tmp_path / "run")
+    assert [bool(model.count_params() - trained(model)) for model in built] == [True, False, True]
+
+
+def trained(model):
+    """Number of weights that are not statistics of batches."""
+    return sum(np.prod(w.shape) for w in model.trainable_weights)
 
 
 def test_the_average_looks_back_over_a_twentieth_of_the_training():
