@@ -18,8 +18,8 @@ def StyleTransfer(  # noqa: N802  A class name, as the models of keras.applicati
 
     Down to a quarter of the size, residual blocks there, and up again, by nearest neighbours and
     a convolution, which leave no checkerboard. Differs from Johnson et al. in normalization that
-    depends on the style, reflection padding everywhere and a sigmoid at the end, all three as in
-    Dumoulin et al.
+    depends on the style and reflection padding everywhere, both as in Dumoulin et al., and in that
+    pixels have no limits while training.
 
     Args:
         num_styles: Number of styles.
@@ -103,6 +103,32 @@ class AsLargeAs(layers.Layer):
         return (*inputs_shape[:1], *others_shape[1:3], *inputs_shape[3:])
 
 
+@register
+class Limited(layers.Layer):
+    """Limits pixels to 0 ... 255, except while training.
+
+    What is too bright is told so by its loss; a sigmoid, or a limit, would let no slope through.
+
+    Args:
+        **kwargs: `name` and `dtype`, as for every Keras layer.
+
+    Input shape:
+        Images.
+
+    Output shape:
+        That of the input.
+    """
+
+    def build(self, input_shape):
+        self.built = True
+
+    def call(self, inputs, training=False):
+        return inputs if training else ops.clip(inputs, 0.0, 255.0)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+
 def transform(image, filters, residual_blocks, normalize=None):
     """The layers of the network, from an image to the painted image.
 
@@ -126,8 +152,9 @@ def transform(image, filters, residual_blocks, normalize=None):
         x = _convolution(x, number, 3, normalize, name)
     x = _convolution(x, 3, 9, None, "leave", activation=None)
     x = AsLargeAs(name="crop")(x, image)
-    x = layers.Activation("sigmoid", dtype="float32", name="paint")(x)
-    return layers.Rescaling(255, dtype="float32", name="range")(x)
+    # At first, features of unit variance: a quarter of the range each way.
+    x = layers.Rescaling(64, offset=127.5, dtype="float32", name="paint")(x)
+    return Limited(dtype="float32", name="range")(x)
 
 
 def _convolution(x, filters, size, normalize, name, strides=1, activation="relu"):
