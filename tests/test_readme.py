@@ -23,7 +23,7 @@ def test_the_python_of_the_readme_runs(tmp_path, monkeypatch):
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (4, 32, 32, 1)).astype("float32")
     names = {"images": images, "masks": rng.integers(0, 2, (4, 32, 32))}
-    five_lines, three_classes, wrong_labels, two_players = blocks("python")
+    five_lines, three_classes, wrong_labels, two_players, weights = blocks("python")
     exec(five_lines, names)
     assert {"loss", "dice", "dice_loss", "boundary"} <= set(names["model"].history.history)
     assert any((tmp_path / "runs/unet").rglob("events*"))
@@ -34,3 +34,6 @@ def test_the_python_of_the_readme_runs(tmp_path, monkeypatch):
     real = rng.uniform(-1, 1, (4, 28, 28, 1)).astype("float32")
     exec(two_players, names | {"real": real})
     assert (tmp_path / "gan.keras").exists() and any((tmp_path / "runs/gan").rglob("events*"))
+    exec(weights, names)
+    assert names["nuclei"].output_shape == (None, None, None, 1)
+    assert names["clothes"].output_shape == (None, 10)

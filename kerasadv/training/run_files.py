@@ -2,7 +2,6 @@
 
 import json
 import os
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -99,10 +98,7 @@ def load_model(weights: str | os.PathLike, build: Callable[..., M]) -> M:
     if not beside.is_file():
         raise ValueError(f"{beside}: is missing; it belongs beside the weights")
     try:
-        with warnings.catch_warnings():
-            # Keras only warns of some weights that do not fit.
-            warnings.simplefilter("error", UserWarning)
-            return build(**read_json(beside), weights=path)
-    except (TypeError, ValueError, KeyError, OSError, UserWarning) as error:
+        return build(**read_json(beside), weights=path)
+    except (TypeError, ValueError, KeyError, OSError) as error:
         reason = str(error).strip().split("\n")[0]
         raise ValueError(f"{path}: does not fit {MODEL} ({reason})") from None

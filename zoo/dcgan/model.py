@@ -4,6 +4,7 @@ import keras
 from keras import layers
 
 from kerasadv.layers import ELU, PReLU
+from zoo.weights import published
 
 # DCGAN, section 3: "LeakyReLU activation", "slope of the leak was set to 0.2" in section 4.
 _LEAK = 0.2
@@ -14,6 +15,7 @@ _LEAK = 0.2
 _KERNEL = 4
 
 
+@published
 def DCGANGenerator(  # noqa: N802  A class name, as the models of keras.applications have.
     image_size=28,
     channels=1,
@@ -37,7 +39,8 @@ def DCGANGenerator(  # noqa: N802  A class name, as the models of keras.applicat
         filters: Channels of the last stage before the picture.
         activation: `"relu"`, `"leaky_relu"` (of slope 0.2), `"prelu"` or `"elu"`; the last two are
             `kerasadv.layers.PReLU` and `ELU`.
-        weights: `None` for random ones, or the path of a `.weights.h5` file.
+        weights: `None` for random ones, the path of a `.weights.h5` file, or a name that
+            `python -m zoo` lists, which brings the other arguments.
         name: Name of the model.
 
     Returns:
@@ -80,10 +83,7 @@ def DCGANGenerator(  # noqa: N802  A class name, as the models of keras.applicat
             name="picture" if last else f"double{stage}",
         )(x)
     outputs = layers.Activation("tanh", dtype="float32", name="tanh")(x)
-    model = keras.Model(inputs, outputs, name=name)
-    if weights is not None:
-        model.load_weights(weights)
-    return model
+    return keras.Model(inputs, outputs, name=name)
 
 
 def DCGANDiscriminator(  # noqa: N802

@@ -4,8 +4,10 @@ import keras
 from keras import layers
 
 from kerasadv.layers import ELU, PReLU, TemperedSoftmax
+from zoo.weights import published
 
 
+@published
 def ResidualClassifier(  # noqa: N802  A class name, as the models of keras.applications have.
     input_shape=(28, 28, 1),
     num_classes=10,
@@ -32,7 +34,8 @@ def ResidualClassifier(  # noqa: N802  A class name, as the models of keras.appl
             probabilities, through `kerasadv.layers.TemperedSoftmax` of this temperature: 1 for the
             softmax, the `t2` of the bi-tempered loss for a model that was trained with it. The
             weights fit either way.
-        weights: `None` for random ones, or the path of a `.weights.h5` file.
+        weights: `None` for random ones, the path of a `.weights.h5` file, or a name that
+            `python -m zoo` lists, which brings the other arguments.
         name: Name of the model.
 
     Returns:
@@ -72,10 +75,7 @@ def ResidualClassifier(  # noqa: N802  A class name, as the models of keras.appl
     outputs = layers.Dense(num_classes, dtype="float32", name="logits")(x)
     if temperature is not None:
         outputs = TemperedSoftmax(t=temperature, dtype="float32", name="probabilities")(outputs)
-    model = keras.Model(inputs, outputs, name=name)
-    if weights is not None:
-        model.load_weights(weights)
-    return model
+    return keras.Model(inputs, outputs, name=name)
 
 
 def _block(x, filters, strides, activation, name):

@@ -5,8 +5,10 @@ from keras import layers, ops
 
 from kerasadv.layers import ConditionalInstanceNormalization, ReflectionPadding2D
 from kerasadv.saving import register
+from zoo.weights import published
 
 
+@published
 def StyleTransfer(  # noqa: N802  A class name, as the models of keras.applications have.
     num_styles=12,
     filters=32,
@@ -25,7 +27,8 @@ def StyleTransfer(  # noqa: N802  A class name, as the models of keras.applicati
         num_styles: Number of styles.
         filters: Channels at full size; twice as many at half and four times at a quarter of it.
         residual_blocks: Number of residual blocks.
-        weights: `None` for random ones, or the path of a `.weights.h5` file.
+        weights: `None` for random ones, the path of a `.weights.h5` file, or a name that
+            `python -m zoo` lists, which brings the other arguments.
         name: Name of the model.
 
     Returns:
@@ -70,12 +73,8 @@ def StyleTransfer(  # noqa: N802  A class name, as the models of keras.applicati
         )
         return norm(x, styles)
 
-    model = keras.Model(
-        [image, styles], transform(image, filters, residual_blocks, normalize), name=name
-    )
-    if weights is not None:
-        model.load_weights(weights)
-    return model
+    painted = transform(image, filters, residual_blocks, normalize)
+    return keras.Model([image, styles], painted, name=name)
 
 
 @register

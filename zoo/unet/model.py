@@ -5,8 +5,10 @@ from keras import layers
 
 from kerasadv.layers import ELU, PReLU
 from kerasadv.saving import register
+from zoo.weights import published
 
 
+@published
 def UNet(  # noqa: N802  A class name, as the models of keras.applications have.
     input_shape=(None, None, 3),
     num_classes=1,
@@ -35,7 +37,8 @@ def UNet(  # noqa: N802  A class name, as the models of keras.applications have.
             what `keras.layers.Activation` takes.
         standardize: Whether the model standardizes each image. Turn it off to train on crops of
             images that were standardized as a whole; the weights fit either way.
-        weights: `None` for random ones, or the path of a `.weights.h5` file.
+        weights: `None` for random ones, the path of a `.weights.h5` file, or a name that
+            `python -m zoo` lists, which brings the other arguments.
         name: Name of the model.
 
     Returns:
@@ -89,10 +92,7 @@ def UNet(  # noqa: N802  A class name, as the models of keras.applications have.
         dtype="float32",
         name="probabilities",
     )(x)
-    model = keras.Model(inputs, outputs, name=name)
-    if weights is not None:
-        model.load_weights(weights)
-    return model
+    return keras.Model(inputs, outputs, name=name)
 
 
 @register

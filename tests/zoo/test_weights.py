@@ -1,0 +1,246 @@
+"""Published weights by name: found, verified, and built with the arguments that fit."""
+
+import argparse
+import dataclasses
+import functools
+import hashlib
+import http.server
+import importlib
+import json
+import shutil
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import zoo
+from kerasadv.training import recipe as recipes
+from zoo import __main__ as command
+from zoo import publishing, weights
+from zoo.download import WeightsMismatch, WeightsMissing, WeightsUnreachable
+
+ROOT = Path(zoo.__file__).parents[1]
+NAME = "noisy_labels/fashion_mnist"
+ROW = weights.tables()[NAME]
+
+
+@pytest.fixture(autouse=True)
+def apart(tmp_path, monkeypatch):
+    """Neither the cache of who runs the tests nor an address that they have set."""
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    monkeypatch.delenv(weights.ADDRESS, raising=False)
+
+
+@pytest.fixture
+def wheel(monkeypatch, tmp_path):
+    """An installation without the weights of the checkout."""
+    monkeypatch.setattr(weights, "BESIDE", tmp_path / "nothing")
+
+
+@pytest.fixture
+def server(tmp_path):
+    """A static server of the folder that `publish` makes."""
+    publishing.publish(tmp_path / "served")
+    handler = functools.partial(Quiet, directory=str(tmp_path / "served"))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as made:
+        threading.Thread(target=made.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{made.server_port}"
+        made.shutdown()
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *args):
+        pass
+
+
+@pytest.mark.parametrize("name", sorted(weights.tables()))
+def test_every_row_is_true_and_in_the_checkout(name):
+    row = weights.tables()[name]
+    path = weights.BESIDE / row.file
+    assert weights.here(row) == path
+    assert (row.size, row.sha256) == (
+        path.stat().st_size,
+        hashlib.sha256(path.read_bytes()).hexdigest(),
+    )
+    assert publishing.verify(row) == ""
+    result = json.loads((path.parent / "result.json").read_text())
+    assert row.result.items() <= result.items() and row.minutes == result["minutes"]
+    # A short name is enough.
+    short = name.split("/")[1]
+    model = getattr(zoo, row.model)(weights=short)
+    np.testing.assert_allclose(
+        weights.fingerprint(model), row.fingerprint, atol=1e-3 * max(map(abs, row.fingerprint))
+    )
+
+
+def test_all_weights_take_at_most_60_megabytes():
+    assert sum(row.size for row in weights.tables().values()) < 60e6
+    assert all(row.size < 15e6 for row in weights.tables().values())
+
+
+def test_a_name_brings_its_arguments_and_others_must_agree():
+    row = weights.table("noisy_labels")["fashion_mnist_40_wrong"]
+    model = zoo.ResidualClassifier(weights="fashion_mnist_40_wrong", input_shape=(28, 28, 1))
+    # Its output are probabilities, as its temperature of 4 says.
+    assert row.arguments["temperature"] == 4.0
+    output = model.predict_on_batch(np.zeros((1, 28, 28, 1), "float32"))
+    assert output.sum() == pytest.approx(1, abs=1e-4)
+    with pytest.raises(ValueError, match="`temperature`: expected 4.0, as the weights .*ived: 1.5"):
+        zoo.ResidualClassifier(weights="fashion_mnist_40_wrong", temperature=1.5)
+
+
+def test_a_path_is_a_path_and_an_unknown_name_is_told_the_others(tmp_path):
+    zoo.UNet(filters=1, depth=1).save_weights(tmp_path / "own.weights.h5")
+    zoo.UNet(filters=1, depth=1, weights=tmp_path / "own.weights.h5")
+    zoo.UNet(filters=1, depth=1, weights=str(tmp_path / "own.weights.h5"))
+    with pytest.raises(WeightsMissing, match="a file, or one of dsb2018. Received: 'isbi2012'"):
+        zoo.UNet(weights="isbi2012")
+
+
+def test_without_an_address_the_error_says_what_to_set(wheel, tmp_path):
+    with pytest.raises(WeightsMissing, match="Set KERASADV_ZOO_URL to the address") as caught:
+        zoo.ResidualClassifier(weights="fashion_mnist")
+    assert str(tmp_path / "keras") in str(caught.value)
+
+
+def test_weights_are_downloaded_once_and_then_used_offline(server, wheel, monkeypatch):
+    monkeypatch.setenv(weights.ADDRESS, server + "/")
+    there = zoo.ResidualClassifier(weights="fashion_mnist")
+    monkeypatch.setenv("KERASADV_ZOO_OFFLINE", "1")
+    monkeypatch.setenv(weights.ADDRESS, "https://nowhere.invalid")
+    again = zoo.ResidualClassifier(weights="fashion_mnist")
+    assert weights.here(ROW) == weights.cached(ROW)
+    for a, b in zip(there.get_weights(), again.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_a_damaged_file_in_the_cache_is_replaced(server, wheel, monkeypatch):
+    path = weights.cached(ROW)
+    path.parent.mkdir(parents=True)
+    path.write_bytes(bytes(ROW.size))
+    with pytest.raises(WeightsMissing, match="KERASADV_ZOO_URL"):
+        weights.find(ROW)
+    monkeypatch.setenv(weights.ADDRESS, server)
+    assert weights.find(ROW) == path
+    assert hashlib.sha256(path.read_bytes()).hexdigest() == ROW.sha256
+
+
+def test_a_thousand_corruptions_of_published_weights_are_never_loaded(monkeypatch, tmp_path):
+    monkeypatch.setattr(weights, "BESIDE", tmp_path)
+    content = (ROOT / "zoo" / "weights" / ROW.file).read_bytes()
+    path = tmp_path / ROW.file
+    path.parent.mkdir()
+    chance = np.random.default_rng(0)
+    for k in range(1000):
+        changed = bytearray(content)
+        changed[chance.integers(len(changed))] ^= 1 << chance.integers(8)
+        if k % 10 == 0:
+            del changed[chance.integers(len(changed)) :]
+        path.write_bytes(changed)
+        with pytest.raises(WeightsMismatch, match="expected SHA-256|expected .* bytes"):
+            zoo.ResidualClassifier(weights="fashion_mnist")
+
+
+def test_a_read_only_cache_that_has_the_file_is_enough(wheel, tmp_path):
+    path = weights.cached(ROW)
+    path.parent.mkdir(parents=True)
+    shutil.copyfile(ROOT / "zoo" / "weights" / ROW.file, path)
+    path.parent.chmod(0o500)
+    try:
+        assert weights.find(ROW) == path
+        assert [p.name for p in path.parent.iterdir()] == [path.name]  # No lock, nothing else.
+    finally:
+        path.parent.chmod(0o700)
+
+
+def test_the_fingerprint_tells_weights_apart():
+    model = zoo.ResidualClassifier(weights="fashion_mnist")
+    changed = [w * 1.01 for w in model.get_weights()]
+    model.set_weights(changed)
+    assert not np.allclose(
+        weights.fingerprint(model), ROW.fingerprint, atol=1e-3 * max(map(abs, ROW.fingerprint))
+    )
+
+
+def test_the_table(capsys):
+    command.main([])
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split() == ["weights", "model", "size", "result", "data", "licence", "here"]
+    assert len(lines) == 1 + len(weights.tables())
+    (line,) = (line for line in lines if line.startswith(NAME + " "))
+    assert line.split() == [
+        NAME, "ResidualClassifier", "0.8", "MB", "test_accuracy", "0.8847", "Fashion-MNIST", "MIT",
+        "yes",
+    ]  # fmt: skip
+
+
+def test_download_and_verify_by_command(server, wheel, monkeypatch, capsys, refused):
+    monkeypatch.setenv(weights.ADDRESS, server)
+    command.main(["download", NAME])
+    assert str(weights.cached(ROW)) in capsys.readouterr().out
+    command.main(["verify"])
+    out = capsys.readouterr().out
+    assert f"{NAME}: as published" in out and "unet/dsb2018: not here" in out
+    weights.cached(ROW).write_bytes(bytes(ROW.size))
+    assert NAME in refused(command.main, "verify")
+    assert "expected SHA-256" in capsys.readouterr().out
+    assert "unet/none: expected all or some of" in refused(command.main, "download", "unet/none")
+
+
+def test_what_publish_makes_has_everything_and_its_manifest(tmp_path, capsys):
+    command.main(["publish", str(tmp_path / "served")])
+    assert "http.server" in capsys.readouterr().out
+    manifest = json.loads((tmp_path / "served" / "manifest.json").read_text())
+    assert set(manifest) == set(weights.tables())
+    for name, row in manifest.items():
+        file = tmp_path / "served" / row["file"]
+        assert hashlib.sha256(file.read_bytes()).hexdigest() == row["sha256"]
+        assert (tmp_path / "served" / f"{name.split('/')[0]}.md").is_file()
+
+
+def test_a_finished_training_can_be_added(tmp_path, monkeypatch, refused):
+    fake = tmp_path / "zoo"
+    for folder in ("unet", "noisy_labels"):
+        (fake / folder).mkdir(parents=True)
+    monkeypatch.setattr(weights, "HOME", fake)
+    monkeypatch.setattr(weights, "BESIDE", fake / "weights")
+    run = ROOT / "zoo" / "weights" / "noisy_labels-fashion_mnist"
+    mine = tmp_path / "run"
+    shutil.copytree(run, mine)
+    recipe = json.loads((mine / "recipe.json").read_text())
+    (mine / "recipe.json").write_text(json.dumps(recipe | {"data_dir": "/home/me/data"}))
+    words = ["--data", "Fashion-MNIST", "--licence", "MIT"]
+    command.main(["add", str(mine), "noisy_labels/mine", *words])
+    row = weights.table("noisy_labels")["mine"]
+    assert dataclasses.replace(row, file=ROW.file) == ROW
+    assert "/home" not in (fake / "weights" / "noisy_labels-mine" / "recipe.json").read_text()
+    assert publishing.verify(row) == ""
+    (mine / "result.json").unlink()
+    assert "holds no result.json" in refused(command.main, "add", mine, "noisy_labels/x", *words)
+    assert "expected FOLDER/NAME" in refused(command.main, "add", mine, "mine", *words)
+
+
+def test_the_commands_of_the_tables_are_those_that_trained():
+    for name, row in weights.tables().items():
+        folder = name.split("/")[0]
+        recipe = (weights.BESIDE / row.file).with_name("recipe.json")
+        assert row.command == publishing.command(folder, recipe)
+        train = importlib.import_module(f"zoo.{folder}.train")
+        parser = argparse.ArgumentParser()
+        recipes.add_arguments(parser, train.Recipe)
+        options = vars(parser.parse_args(row.command.split()[3:])) | {"data_dir": None}
+        assert train.Recipe(**options) == recipes.load(recipe, train.Recipe)
+
+
+def test_the_three_errors_are_three():
+    kinds = {WeightsMismatch, WeightsMissing, WeightsUnreachable}
+    assert not any(issubclass(a, b) for a in kinds for b in kinds - {a})
+
+
+def test_the_cache_is_where_keras_home_says_when_it_is_needed(tmp_path, monkeypatch):
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "late"))  # zoo was imported long ago.
+    assert weights.cache() == tmp_path / "late" / "kerasadv"
+    monkeypatch.delenv("KERAS_HOME")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert weights.cache() == tmp_path / ".keras" / "kerasadv"

@@ -1,0 +1,101 @@
+"""The zoo's published weights: what there is, downloaded, verified, published.
+
+python -m zoo                            a table of what there is
+python -m zoo download unet/dsb2018      fetch weights now, to use them offline later
+python -m zoo verify                     look at every file: size, SHA-256, what the model makes
+python -m zoo publish FOLDER             a folder for any web server; KERASADV_ZOO_URL names it
+python -m zoo add RUN unet/mine --data "my cells" --licence CC0
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from zoo import publishing
+from zoo.weights import Published, cache, find, here, tables
+
+
+def main(argv: list[str] | None = None) -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        "python -m zoo", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.set_defaults(act=show)
+    commands = parser.add_subparsers(metavar="COMMAND")
+
+    def add_command(act, help):
+        made = commands.add_parser(act.__name__, help=help)
+        made.set_defaults(act=act)
+        return made.add_argument
+
+    argument = add_command(download, "fetch weights into the cache")
+    argument("names", nargs="+", help="as in the table, or all")
+    add_command(verify, "look at every file that is here")
+    argument = add_command(publish, "make a folder that any web server can serve")
+    argument("folder", type=Path)
+    argument = add_command(add, "publish what a training left")
+    argument("run", type=Path, help="the folder that it left")
+    argument("name", help="such as unet/cells")
+    argument("--data", required=True, help="what it learned from")
+    argument("--licence", required=True, help="that of the data")
+    options = vars(parser.parse_args(argv))
+    try:
+        options.pop("act")(**options)
+    except (ValueError, OSError) as error:
+        sys.exit(f"error: {(str(error) or repr(error)).splitlines()[0]}")
+
+
+def show() -> None:
+    """Print the table."""
+    head = ["weights", "model", "size", "result", "data", "licence", "here"]
+    lines = [head, *([name, *_cells(row)] for name, row in tables().items())]
+    widths = [max(len(line[k]) for line in lines) for k in range(len(head))]
+    for line in lines:
+        print("  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip())
+
+
+def _cells(row: Published) -> list[str]:
+    result = next((f"{k} {v:.4g}" for k, v in row.result.items() if isinstance(v, float)), "")
+    size = f"{row.size / 1e6:.1f} MB"
+    return [row.model, size, result, row.data, row.licence, "yes" if here(row) else "no"]
+
+
+def download(names: list[str]) -> None:
+    """Fetch weights that are not here yet."""
+    rows = tables()
+    wanted = list(rows) if names == ["all"] else names
+    for name in wanted:
+        if name not in rows:
+            raise ValueError(f"{name}: expected all or some of {', '.join(rows)}")
+    for name in wanted:
+        print(f"{name}: {find(rows[name])}")
+
+
+def verify() -> None:
+    """Look at every file; end with an error if one is wrong."""
+    wrong = []
+    for name, row in tables().items():
+        reason = publishing.verify(row)
+        print(f"{name}: {reason or 'as published'}", flush=True)
+        if reason and here(row):
+            wrong.append(name)
+    if wrong:
+        raise ValueError(f"{', '.join(wrong)}: not as published; see above ({cache()})")
+
+
+def publish(folder: Path) -> None:
+    """Make the folder, and say what to do with it."""
+    for path in publishing.publish(folder):
+        print(path)
+    print(f"\nserve it:  python -m http.server --directory {folder}")
+    print("use it:    KERASADV_ZOO_URL=http://localhost:8000 python -m zoo download all")
+
+
+def add(run: Path, name: str, data: str, licence: str) -> None:
+    """Add a row to a table, its files beside it."""
+    row = publishing.add(run, name, data, licence)
+    print(f"{name}: {row.size} bytes, from {row.command}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,199 @@
+"""Downloads a file whose size and SHA-256 are known, and nothing else than that file."""
+
+import errno
+import hashlib
+import ipaddress
+import os
+import time
+from pathlib import Path
+from urllib.parse import urljoin, urlsplit
+
+import requests
+from filelock import FileLock
+
+# Set to 1, nothing is ever downloaded.
+OFFLINE = "KERASADV_ZOO_OFFLINE"
+# Seconds until a connection stands, and until the next bytes come.
+TIMEOUTS = (10.0, 30.0)
+# Seconds before it is tried again.
+WAITS = (0.5, 1.0, 2.0, 4.0)
+_CHUNK = 1 << 16
+_REDIRECTS = 5
+
+
+class WeightsMismatch(ValueError):
+    """A file is not the one that was published."""
+
+
+class WeightsMissing(FileNotFoundError):
+    """There is no such file, or nobody has said where."""
+
+
+class WeightsUnreachable(OSError):
+    """A file could not be fetched: no network, no answer, no way that is allowed."""
+
+
+class _AgainError(Exception):
+    """The server may do better next time."""
+
+
+_WORTH_ANOTHER_TRY = (
+    requests.ConnectionError,
+    requests.Timeout,
+    requests.exceptions.ChunkedEncodingError,
+    _AgainError,
+)
+
+
+def digest(path: Path) -> str:
+    """The SHA-256 of a file, in hexadecimal."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def check_file(path: Path, size: int, sha256: str) -> None:
+    """Raise a `WeightsMismatch` if a file is not what it should be."""
+    received = path.stat().st_size
+    if received != size:
+        raise WeightsMismatch(f"{path}: expected {size} bytes. Received: {received}")
+    found = digest(path)
+    if found != sha256:
+        raise WeightsMismatch(f"{path}: expected SHA-256 {sha256}. Received: {found}")
+
+
+def fetch(url: str, path: Path, size: int, sha256: str) -> None:
+    """Download a file; it gets its name when all of it is there and right, and not before.
+
+    Of several processes that want it, one downloads and the others wait. What an interrupted
+    download has left is gone on with.
+
+    Args:
+        url: Its address: https, or http on this machine.
+        path: Where it goes.
+        size: Its bytes.
+        sha256: Its SHA-256, in hexadecimal.
+
+    Raises:
+        WeightsMissing: If there is nothing at the address.
+        WeightsUnreachable: If it does not answer, or downloads are switched off.
+        WeightsMismatch: If something else comes.
+        OSError: If it cannot be written.
+    """
+    if os.environ.get(OFFLINE, "0") not in ("", "0"):
+        raise WeightsUnreachable(f"{url}: {OFFLINE} is set, so nothing is downloaded")
+    partial = path.with_name(path.name + ".partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(path.with_name(path.name + ".lock")):
+            if path.is_file():  # Another process was faster, or it is damaged.
+                try:
+                    return check_file(path, size, sha256)
+                except WeightsMismatch:
+                    path.unlink()
+            _download(url, partial, size, sha256)
+            os.replace(partial, path)
+    except (requests.RequestException, WeightsMissing, WeightsUnreachable):
+        raise
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            partial.unlink(missing_ok=True)
+        raise OSError(
+            error.errno,
+            f"{path}: cannot be written ({error.strerror}); KERAS_HOME can name another folder",
+        ) from None
+
+
+def _download(url: str, partial: Path, size: int, sha256: str) -> None:
+    resumed = partial.is_file()
+    reason = ""
+    for wait in (0.0, *WAITS):
+        time.sleep(wait)
+        try:
+            _go_on(url, partial, size)
+            check_file(partial, size, sha256)
+            return
+        except _WORTH_ANOTHER_TRY as error:
+            reason = _reason(error)
+        except requests.RequestException as error:
+            raise WeightsUnreachable(f"{url}: {_reason(error)}") from None
+        except WeightsMismatch as error:
+            partial.unlink(missing_ok=True)
+            if not resumed:
+                raise WeightsMismatch(f"{url}: {str(error).removeprefix(f'{partial}: ')}") from None
+            # What had been there before may have been wrong.
+            resumed, reason = False, str(error)
+    raise WeightsUnreachable(f"{url}: tried {1 + len(WAITS)} times, at last: {reason}")
+
+
+def _go_on(url: str, partial: Path, size: int) -> None:
+    """Append what is missing, in one request."""
+    from tqdm import tqdm  # Only who downloads needs it.
+
+    start = partial.stat().st_size if partial.is_file() else 0
+    if start >= size:
+        return
+    # Not compressed on the way: the bytes that come are counted.
+    headers = {"Accept-Encoding": "identity"}
+    if start:
+        headers["Range"] = f"bytes={start}-"
+    with _open(url, headers) as response:
+        status = response.status_code
+        if status in (404, 410):
+            raise WeightsMissing(f"{url}: there is no such file (HTTP {status})")
+        if status == 429 or status >= 500:
+            raise _AgainError(f"the server says HTTP {status}")
+        whole = status == 200
+        part = response.headers.get("Content-Range", "").startswith(f"bytes {start}-")
+        if not whole and not (start and status == 206 and part):
+            partial.unlink(missing_ok=True)
+            raise _AgainError(f"the server says HTTP {status}, which was not asked for")
+        received = 0 if whole else start
+        with (
+            open(partial, "wb" if whole else "ab") as file,
+            tqdm(
+                total=size, initial=received, unit="B", unit_scale=True, disable=None, leave=False
+            ) as bar,
+        ):
+            for chunk in response.iter_content(_CHUNK):
+                received += len(chunk)
+                if received > size:
+                    raise WeightsMismatch(f"expected {size} bytes. Received: more")
+                file.write(chunk)
+                bar.update(len(chunk))
+            file.flush()
+            os.fsync(file.fileno())
+    if received < size:
+        raise _AgainError(f"the connection ended after {received} of {size} bytes")
+
+
+def _open(url: str, headers: dict) -> requests.Response:
+    for _ in range(_REDIRECTS):
+        _check_address(url)
+        response = requests.get(
+            url, headers=headers, stream=True, timeout=TIMEOUTS, allow_redirects=False
+        )
+        if not response.is_redirect:
+            return response
+        url = urljoin(url, response.headers["location"])
+        response.close()
+    raise WeightsUnreachable(f"{url}: more than {_REDIRECTS} redirects")
+
+
+def _check_address(url: str) -> None:
+    """https only; http for this machine, where nobody listens in between."""
+    parts = urlsplit(url)
+    if parts.scheme == "https" and parts.hostname:
+        return
+    try:
+        here = (
+            parts.hostname == "localhost" or ipaddress.ip_address(parts.hostname or "").is_loopback
+        )
+    except ValueError:
+        here = False
+    if parts.scheme != "http" or not here:
+        raise WeightsUnreachable(f"{url}: expected an https address")
+
+
+def _reason(error: Exception) -> str:
+    """The first line of what went wrong."""
+    return (str(error) or repr(error)).splitlines()[0]

@@ -1,0 +1,136 @@
+"""Adds weights to the tables, checks them, and makes the folder that a web server serves."""
+
+import dataclasses
+import importlib
+import shutil
+from pathlib import Path
+
+import numpy as np
+
+import zoo
+from kerasadv.training import recipe as recipes
+from kerasadv.training.run_files import MODEL, read_json, write_json
+from zoo import weights
+from zoo.download import check_file, digest
+
+# The function in `zoo` that builds the model of a folder.
+MODELS = {
+    "dcgan": "DCGANGenerator",
+    "noisy_labels": "ResidualClassifier",
+    "style_transfer": "StyleTransfer",
+    "unet": "UNet",
+}
+MANIFEST = "manifest.json"
+# Fields of recipes that say where files lay on the machine of a training, which helps nobody.
+_PLACES = ("data_dir", "styles", "vgg")
+# How far outputs of other processors and releases may be off, of the largest number.
+_TOLERANCE = 1e-3
+
+
+def add(run: Path, name: str, data: str, licence: str) -> weights.Published:
+    """Publish what a training left: copy it beside the code and write its row into the table.
+
+    Args:
+        run: The folder that the training left.
+        name: As `"unet/dsb2018"`: the folder of the model, and the name of the weights.
+        data: What it learned from.
+        licence: The licence of that.
+
+    Raises:
+        ValueError: If the name has no such model, or the folder is not that of a finished run.
+    """
+    folder, _, short = name.partition("/")
+    if folder not in MODELS or not short:
+        raise ValueError(f"name: expected FOLDER/NAME of {', '.join(MODELS)}. Received: {name!r}")
+    for file in (MODEL, "model.weights.h5", "recipe.json", "result.json"):
+        if not (run / file).is_file():
+            raise ValueError(f"{run}: holds no {file}, which a finished training leaves")
+    target = weights.BESIDE / f"{folder}-{short}"
+    target.mkdir(parents=True, exist_ok=True)
+    if target.resolve() != run.resolve():
+        for file in (MODEL, "model.weights.h5", "result.json"):
+            shutil.copyfile(run / file, target / file)
+        defaults = {field.name: field.default for field in dataclasses.fields(_recipe(folder))}
+        places = {name: defaults[name] for name in _PLACES if name in defaults}
+        write_json(target / "recipe.json", read_json(run / "recipe.json") | places)
+    arguments, result = read_json(run / MODEL), read_json(run / "result.json")
+    labels = arguments.pop("styles", [])
+    if labels:
+        arguments["num_styles"] = len(labels)
+    path = target / "model.weights.h5"
+    row = weights.Published(
+        model=MODELS[folder],
+        file=f"{target.name}/{path.name}",
+        size=path.stat().st_size,
+        sha256=digest(path),
+        arguments=arguments,
+        fingerprint=weights.fingerprint(getattr(zoo, MODELS[folder])(**arguments, weights=path)),
+        data=data,
+        licence=licence,
+        result={k: v for k, v in result.items() if isinstance(v, (int, float)) and k != "minutes"},
+        command=command(folder, target / "recipe.json"),
+        minutes=result.get("minutes"),
+        labels=labels,
+    )
+    rows = weights.table(folder) | {short: row}
+    table = weights.HOME / folder / weights.TABLE
+    write_json(table, {key: dataclasses.asdict(rows[key]) for key in sorted(rows)})
+    return row
+
+
+def command(folder: str, recipe: Path) -> str:
+    """The command line of a training, from the recipe that it left."""
+    kind = _recipe(folder)
+    chosen, words = recipes.load(recipe, kind), [f"python -m zoo.{folder}.train"]
+    for field in dataclasses.fields(kind):
+        value = getattr(chosen, field.name)
+        if field.name in _PLACES and value is None:
+            value = "PATH"
+        if value != field.default:
+            words.append(f"--{field.name.replace('_', '-')} {value}")
+    return " ".join(words)
+
+
+def _recipe(folder: str):
+    return importlib.import_module(f"zoo.{folder}.train").Recipe
+
+
+def verify(row: weights.Published) -> str:
+    """What is wrong with the file of a row, on this machine; nothing if it is as published."""
+    path = weights.here(row)
+    if path is None:
+        return "not here"
+    try:
+        check_file(path, row.size, row.sha256)
+        made = weights.fingerprint(getattr(zoo, row.model)(**row.arguments, weights=path))
+    except ValueError as error:
+        return str(error)
+    limit = _TOLERANCE * max(map(abs, row.fingerprint))
+    if not np.allclose(made, row.fingerprint, rtol=0, atol=limit):
+        return f"{path}: expected the fingerprint {row.fingerprint}. Received: {made}"
+    return ""
+
+
+def publish(folder: Path) -> list[Path]:
+    """Fill a folder for any static web server: weights, cards and a manifest of all tables.
+
+    Returns:
+        The files in it.
+
+    Raises:
+        zoo.weights.WeightsMissing, zoo.weights.WeightsMismatch: If weights are not here, or bad.
+    """
+    rows, made = weights.tables(), []
+    folder.mkdir(parents=True, exist_ok=True)
+    for row in rows.values():
+        source, target = weights.find(row), folder / row.file
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, target)
+        made.append(target)
+    for name in sorted({name.split("/")[0] for name in rows}):
+        card = weights.HOME / name / "README.md"
+        if card.is_file():
+            made.append(Path(shutil.copyfile(card, folder / f"{name}.md")))
+    # Last: who finds it finds all the rest.
+    write_json(folder / MANIFEST, {name: dataclasses.asdict(row) for name, row in rows.items()})
+    return [*made, folder / MANIFEST]

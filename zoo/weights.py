@@ -1,0 +1,171 @@
+"""Published weights: beside the code, in the cache or at the address of the zoo; verified."""
+
+import dataclasses
+import functools
+import inspect
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from kerasadv.training.run_files import read_json
+from zoo.download import WeightsMismatch, WeightsMissing, check_file, fetch
+from zoo.weights_layout import load
+
+# The folders of the models; their tables are in the wheel, too.
+HOME = Path(__file__).parent
+# In a checkout weights lie here; a wheel has none.
+BESIDE = HOME / "weights"
+TABLE = "published.json"
+# Where else they are: the base address of a folder that `python -m zoo publish` made.
+ADDRESS = "KERASADV_ZOO_URL"
+
+
+@dataclasses.dataclass(frozen=True)
+class Published:
+    """Weights that can be had: a row of the table `published.json` in the folder of their model."""
+
+    model: str  # The function in `zoo` that builds it.
+    file: str  # Under the zoo's address, and under `zoo/weights/` in a checkout.
+    size: int  # Bytes.
+    sha256: str
+    arguments: dict  # Of the model.
+    fingerprint: list[float]  # See the function of this name.
+    data: str  # What it learned from.
+    licence: str  # That of the data.
+    result: dict
+    command: str  # That of the training.
+    minutes: float | None = None
+    labels: list[str] = dataclasses.field(default_factory=list)  # Styles or classes, in order.
+
+
+def table(folder: str) -> dict[str, Published]:
+    """The published weights of the model in a folder of `zoo`, by their names.
+
+    Example:
+    >>> from zoo.weights import table
+    >>> table("unet")["dsb2018"].model
+    'UNet'
+    """
+    path = HOME / folder / TABLE
+    rows = read_json(path) if path.is_file() else {}
+    return {name: Published(**row) for name, row in rows.items()}
+
+
+def tables() -> dict[str, Published]:
+    """All published weights, by folder and name, such as `"unet/dsb2018"`."""
+    folders = sorted(path.parent.name for path in HOME.glob(f"*/{TABLE}"))
+    return {f"{f}/{name}": row for f in folders for name, row in table(f).items()}
+
+
+def published(build: Callable[..., keras.Model]) -> Callable[..., keras.Model]:
+    """Give a function that builds a model its argument `weights`.
+
+    `weights` is `None`, the path of a `.weights.h5` file, or a name in the table of the folder
+    that the function is in. A name brings the arguments that fit; others that are given must agree.
+    """
+    folder = build.__module__.split(".")[-2]
+
+    @functools.wraps(build)
+    def model(*args, **kwargs):
+        given = inspect.signature(build).bind(*args, **kwargs).arguments
+        weights = given.pop("weights", None)
+        if weights is None:
+            return build(**given)
+        rows = table(folder)
+        if weights in rows:
+            row = rows[weights]
+            for argument, value in given.items():
+                expected = row.arguments.get(argument, value)
+                if _plain(value) != _plain(expected):
+                    raise ValueError(
+                        f"`{argument}`: expected {expected!r}, as the weights {weights!r} have it. "
+                        f"Received: {value!r}"
+                    )
+            given = row.arguments | given
+            path = find(row)
+        elif os.path.isfile(weights):
+            path = Path(weights)
+        else:
+            raise WeightsMissing(
+                f"`weights`: expected None, a file, or one of {', '.join(rows) or 'none'}. "
+                f"Received: {str(weights)!r}"
+            )
+        made = build(**given)
+        load(made, path)
+        return made
+
+    return model
+
+
+def _plain(value):
+    """JSON has no tuples."""
+    return list(value) if isinstance(value, tuple) else value
+
+
+def cache() -> Path:
+    """Where downloads go: `kerasadv` in Keras' own folder, `KERAS_HOME` or `~/.keras`."""
+    return Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras") / "kerasadv"
+
+
+def cached(row: Published) -> Path:
+    """The file of these weights in the cache; others of the same name have another one."""
+    return cache() / f"{row.file.removesuffix('.weights.h5')}-{row.sha256[:12]}.weights.h5"
+
+
+def here(row: Published) -> Path | None:
+    """The file with these weights, if this machine has it: in the checkout, else in the cache."""
+    return next((path for path in (BESIDE / row.file, cached(row)) if path.is_file()), None)
+
+
+def find(row: Published) -> Path:
+    """The verified file with these weights, downloaded if need be.
+
+    Raises:
+        WeightsMissing: If there is no such file, or no address to get it from.
+        WeightsUnreachable: If the address does not answer, or does not do so in time.
+        WeightsMismatch: If the file in the checkout, or what comes, is another one.
+    """
+    path = here(row)
+    if path is not None:
+        try:
+            check_file(path, row.size, row.sha256)
+            return path
+        except WeightsMismatch:
+            if path != cached(row):
+                raise
+    address = os.environ.get(ADDRESS)
+    if not address:
+        raise WeightsMissing(
+            f"{row.file}: is neither in {BESIDE} nor in {cache()}. Set {ADDRESS} to the address of "
+            "a published zoo, or KERAS_HOME to where it has been downloaded"
+        )
+    path = cached(row)
+    fetch(f"{address.rstrip('/')}/{row.file}", path, row.size, row.sha256)
+    return path
+
+
+def fingerprint(model: keras.Model) -> list[float]:
+    """What a model makes of waves: mean, standard deviation and six values of its output.
+
+    Images are 64 x 64 where their size is free, with values from 0 to 255; other inputs have
+    values from -1 to 1.
+
+    Example:
+    >>> import keras
+    >>> from zoo.weights import fingerprint
+    >>> half = keras.Sequential([keras.Input((2, 2, 1)), keras.layers.Rescaling(0.5)])
+    >>> [round(x) for x in fingerprint(half)]  # 127.5 (1 + sin(0.7 k)) / 2, k = 0, 1, 2, 3
+    [107, 27, 64, 64, 105, 105, 127, 119]
+    """
+    inputs = []
+    for tensor in model.inputs:
+        shape = [64 if length is None else length for length in tensor.shape[1:]]
+        waves = np.sin(0.7 * np.arange(np.prod(shape))).reshape(1, *shape)
+        inputs.append((127.5 * (1 + waves) if len(shape) == 3 else waves).astype("float32"))
+    output = np.asarray(model.predict_on_batch(inputs if len(inputs) > 1 else inputs[0]))
+    output = output.astype("float64").ravel()
+    values = output[np.linspace(0, output.size - 1, 6).astype(int)]
+    return [float(f"{x:.6g}") for x in (output.mean(), output.std(), *values)]

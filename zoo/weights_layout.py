@@ -1,0 +1,89 @@
+"""Reads `.weights.h5` files that may come from anywhere: looked at, then loaded if they fit."""
+
+import tempfile
+from pathlib import Path
+
+import h5py
+import keras
+
+# Far more than any model of the zoo has.
+_DEEPEST = 20
+_MOST = 10_000
+
+
+def load(model: keras.Model, path: str | Path) -> None:
+    """Load the weights of a model from a file that holds these and nothing else.
+
+    HDF5 files can point to other files, promise arrays larger than any memory, or name filters to
+    load code from. So the file's layout is compared with what the model itself would save, names
+    and shapes, before a single number is read.
+
+    Args:
+        model: A model that has been built.
+        path: The `.weights.h5` file. The state of an optimizer in it is left alone.
+
+    Raises:
+        ValueError: If the file is no HDF5 file, or holds anything else than this model's weights.
+    """
+    path = Path(path)
+    with tempfile.TemporaryDirectory() as folder:
+        own = Path(folder) / "own.weights.h5"
+        model.save_weights(own)
+        expected = layout(own)
+    try:
+        found = layout(path)
+    except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
+        raise ValueError(f"{path}: is no file of weights ({_line(error)})") from None
+    for name in sorted(expected | found):
+        if expected.get(name) != found.get(name):
+            raise ValueError(
+                f"{path}: does not fit {model.name}. At {name} expected "
+                f"{expected.get(name, 'nothing')}. Received: {found.get(name, 'nothing')}"
+            )
+    try:
+        model.load_weights(path)
+    except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
+        raise ValueError(f"{path}: cannot be read ({_line(error)})") from None
+
+
+def layout(path: str | Path) -> dict[str, str]:
+    """What a `.weights.h5` file holds, by path: names of layers, and shapes of arrays.
+
+    Raises:
+        ValueError: If something in it is neither a plain group nor a plain array of floats or
+            integers.
+        OSError: If it is no HDF5 file.
+    """
+    found: dict[str, str] = {}
+    with h5py.File(path, "r") as file:
+        for name in file:
+            if name != "optimizer":  # Of a model saved with `compile`; never read.
+                _walk(file, name, f"/{name}", found)
+    return found
+
+
+def _walk(group: h5py.Group, name: str, where: str, found: dict[str, str]) -> None:
+    # Groups may hold each other, without end.
+    if where.count("/") > _DEEPEST or len(found) > _MOST:
+        raise ValueError(f"{where} is one thing too many")
+    # Links are looked at, not followed.
+    if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+        raise ValueError(f"{where} points elsewhere")
+    thing = group[name]
+    if isinstance(thing, h5py.Group):
+        found[where] = f"layer {thing.attrs['name']}" if "name" in thing.attrs else "a group"
+        for child in thing:
+            _walk(thing, child, f"{where}/{child}", found)
+        return
+    if not isinstance(thing, h5py.Dataset):
+        raise ValueError(f"{where} is neither a group nor an array")
+    plain = thing.external is None and not thing.is_virtual
+    if not plain or thing.id.get_create_plist().get_nfilters():
+        raise ValueError(f"{where} is stored elsewhere or compressed")
+    if thing.dtype.kind not in "fiub":
+        raise ValueError(f"{where} holds no numbers")
+    found[where] = f"an array of shape {thing.shape}"
+
+
+def _line(error: Exception) -> str:
+    return (str(error) or repr(error)).splitlines()[0]
