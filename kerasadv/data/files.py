@@ -1,5 +1,6 @@
 """Images and masks from files, each fault found before training starts and named with its file."""
 
+import contextlib
 import hashlib
 import io
 import os
@@ -38,17 +39,47 @@ def read_image(
     Raises:
         DataError: If it cannot be read.
     """
-    picture = ImageOps.exif_transpose(open_picture(source, name))
+    picture = open_picture(source, name)
+    # A damaged EXIF block does not say how to turn the picture; its pixels are fine.
+    with contextlib.suppress(Exception):
+        picture = ImageOps.exif_transpose(picture)
+    if picture.mode in ("I", "I;16", "I;16B", "I;16L", "F"):
+        picture = _eight_bits(picture)
     if background is not None and picture.has_transparency_data:
         below = Image.new("RGBA", picture.size, background)
         picture = Image.alpha_composite(below, picture.convert("RGBA"))
-    if picture.mode in ("I", "I;16", "I;16B", "I;16L", "F"):
-        values = np.asarray(picture).astype("float64")
-        if picture.mode != "F" and values.max(initial=0) > 255:
-            values = values / 257  # 16 bit: 65535 becomes 255
-        picture = Image.fromarray(values.clip(0, 255).round().astype("uint8"))
     picture = picture.convert("L" if channels == 1 else "RGB")
     return np.asarray(picture).reshape(picture.height, picture.width, channels)
+
+
+def _eight_bits(picture: Image.Image) -> Image.Image:
+    """Grey of 16 bit, or of any numbers, as 8 bit; what is see-through stays so."""
+    values = np.asarray(picture).astype("float64")
+    wide = picture.mode.startswith("I;16") or picture.mode == "I" and values.max(initial=0) > 255
+    # 65535 becomes 255.
+    grey = (values / 257 if wide else values).clip(0, 255).round().astype("uint8")
+    hidden = picture.info.get("transparency")
+    if not isinstance(hidden, int):
+        return Image.fromarray(grey)
+    alpha = np.where(values == hidden, 0, 255).astype("uint8")
+    return Image.merge("LA", [Image.fromarray(grey), Image.fromarray(alpha)])
+
+
+def check_target(target: Path, inputs: Iterable[str | os.PathLike] = ()) -> Path:
+    """The path of a picture to write, if one can be written there; its folder is made.
+
+    Raises:
+        DataError: If its ending is that of no picture, or it is a directory or one of `inputs`.
+    """
+    # Pillow registers what it only reads as well.
+    if Image.registered_extensions().get(target.suffix.lower()) not in Image.SAVE:
+        raise DataError(f"{target}: is no kind of picture that can be written; try .png")
+    if target.is_dir():
+        raise DataError(f"{target}: is a directory; name a file")
+    if target.resolve() in [Path(path).resolve() for path in inputs]:
+        raise DataError(f"{target}: is one of the photos, which would be lost")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    return target
 
 
 def read_mask(

@@ -27,7 +27,7 @@ def perceptual(y_true, y_pred, extractor, content=None, style=None, paintings=No
     2.0
     """
     terms = perceptual_terms(y_true, y_pred, extractor, content, style, paintings)
-    return ops.cast(sum(terms.values()), ops.convert_to_tensor(y_pred).dtype)
+    return sum(terms.values())
 
 
 def perceptual_terms(y_true, y_pred, extractor, content=None, style=None, paintings=None):
@@ -111,7 +111,7 @@ class Perceptual(PerSample):
     | keras.io's example | `F^T F` | `(C N)^2 C^2 / (36 S^2)` | `C N` |
     | piq | `F^T F` | `(C N)^2` | `C` |
 
-    The last but one and the first three look at pixels of 0 to 255, as the weights of
+    The last but one and the first four look at pixels of 0 to 255, as the weights of
     `keras.applications` do; PyTorch's networks and piq see values about 58 times smaller, so their
     features, and with them good weights, are others.
 

@@ -20,9 +20,8 @@ def total_variation(y_true, y_pred, beta=2.0):
     6.5
     """
     y_pred = ops.convert_to_tensor(y_pred)
-    dtype = y_pred.dtype
     # Squares of differences do not fit into half precision.
-    x = ops.cast(y_pred, keras.backend.result_type(dtype, "float32"))
+    x = ops.cast(y_pred, keras.backend.result_type(y_pred.dtype, "float32"))
     down = x[:, 1:, :-1] - x[:, :-1, :-1]
     right = x[:, :-1, 1:] - x[:, :-1, :-1]
     square = down * down + right * right
@@ -30,7 +29,7 @@ def total_variation(y_true, y_pred, beta=2.0):
         # The slope of a power below 1 is infinite at 0, where the picture is flat.
         moves = square > 0
         square = ops.where(moves, ops.power(ops.where(moves, square, 1), beta / 2), 0)
-    return ops.cast(ops.mean(square, axis=tuple(range(1, len(x.shape)))), dtype)
+    return ops.mean(square, axis=tuple(range(1, len(x.shape))))
 
 
 @register

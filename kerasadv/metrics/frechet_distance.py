@@ -12,9 +12,9 @@ class FrechetDistance(ThroughExtractor):
     """Fréchet distance between real and generated images, two normal distributions of features.
 
     `|m1 - m2|^2 + trace(C1 + C2 - 2 (C1 C2)^(1/2))`, of the means and covariances of an extractor's
-    features. Only sums are kept, in float64 (float32 on the JAX backend, if it has not been told to
-    use more), so any number of images can be shown, in batches of any size. Take many more images
-    than there are features: with few, the distance is too large.
+    features. Only sums are kept, in float64 (float32 on the JAX backend, where features far from 0
+    lose digits), so any number of images can be shown, in batches of any size. Take many more
+    images than there are features: with few, the distance is too large.
 
     With Inception's features this is known as FID. Published values come from one particular file
     of weights of 2015, from images enlarged in one particular way, and mostly from 50,000 images;

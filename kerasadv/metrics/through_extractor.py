@@ -12,8 +12,9 @@ class ThroughExtractor(keras.metrics.Metric):
 
     def __init__(self, extractor, name=None, **kwargs):
         super().__init__(name=name, **kwargs)
+        self.value_range = None  # Not known.
         if isinstance(extractor, str) and extractor == "inception_v3":
-            extractor = inception_v3()
+            extractor, self.value_range = inception_v3(), (0, 255)
         if not isinstance(extractor, keras.Model):
             raise ValueError(
                 "`extractor`: expected a keras.Model or 'inception_v3'. "

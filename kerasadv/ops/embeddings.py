@@ -5,7 +5,7 @@ from keras import ops
 
 
 def embeddings(extractor, images):
-    """Features of images, `(batch, features)`, float64 where the backend has it.
+    """Features of images, `(batch, features)`, float64; float32 on JAX.
 
     Features of positions are averaged, several features are put side by side, and grey images
     become three equal channels where the extractor wants them.
@@ -27,6 +27,6 @@ def embeddings(extractor, images):
     if images.shape[-1] == 1 and wanted[-1] == 3:
         images = ops.repeat(images, 3, axis=-1)
     found = keras.tree.flatten(extractor(images, training=False))
-    dtype = keras.backend.result_type("float64")  # float32 where JAX has no other.
+    dtype = keras.backend.result_type("float64")  # float32 on JAX, whatever it is told.
     vectors = [ops.mean(ops.cast(x, dtype), axis=tuple(range(1, len(x.shape) - 1))) for x in found]
     return ops.concatenate(vectors, axis=-1)

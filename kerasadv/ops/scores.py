@@ -12,7 +12,7 @@ def per_sample_mean(function, *scores):
         *scores: Tensors of one shape, `(batch, ...)`.
 
     Returns:
-        The means, `(batch,)`, in the dtype of the last of `scores`.
+        The means, `(batch,)`, float32 at least: squares of scores leave the range of float16.
 
     Example:
     >>> import numpy as np
@@ -22,7 +22,6 @@ def per_sample_mean(function, *scores):
     [4.0, 10.0]
     """
     scores = [ops.convert_to_tensor(x) for x in scores]
-    dtype = scores[-1].dtype
-    wide = keras.backend.result_type(dtype, "float32")
+    wide = keras.backend.result_type(scores[-1].dtype, "float32")
     values = function(*(ops.cast(x, wide) for x in scores))
-    return ops.cast(ops.mean(values, axis=tuple(range(1, len(values.shape)))), dtype)
+    return ops.mean(values, axis=tuple(range(1, len(values.shape))))

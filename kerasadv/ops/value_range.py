@@ -9,7 +9,8 @@ def check_value_range(value_range):
     Raises:
         ValueError: If they are not two, the first is not below the second, or one is not finite.
     """
-    if len(value_range) != 2 or not -math.inf < value_range[0] < value_range[1] < math.inf:
+    two = isinstance(value_range, (list, tuple)) and len(value_range) == 2
+    if not two or not -math.inf < value_range[0] < value_range[1] < math.inf:
         raise ValueError(
             "`value_range`: expected the values of black and white, the first below the second. "
             f"Received: value_range={value_range}"

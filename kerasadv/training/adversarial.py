@@ -1,14 +1,16 @@
 """Two players, a generator and a discriminator, trained against each other by compile and fit."""
 
+import functools
+
 import keras
 import numpy as np
 from keras import ops
 
 from kerasadv.losses import Minimax
 from kerasadv.saving import register
-from kerasadv.training.game import Game, spread
-from kerasadv.training.player_checks import check_players, check_settings
-from kerasadv.training.sampling import drawn, generated, sheet
+from kerasadv.training import player_checks as checks
+from kerasadv.training.game import Game, spread, turned_on
+from kerasadv.training.sampling import drawn, generated, sheet_of
 
 
 @register
@@ -20,7 +22,8 @@ class GAN(keras.Model):
     accuracy of each player, the `spread` of generated images as a share of that of real ones and,
     on TensorFlow, the norms of both gradients; `evaluate` gives the value of the game. `save`,
     `save_weights` and callbacks that save keep both players, both optimizers and the state of the
-    random numbers, so that a training that goes on ends as one that was never stopped.
+    random numbers, so that a training that goes on ends as one that was never stopped. Evaluation
+    takes the same latents each time, and the averaged generator if there is one.
 
     Under `mixed_float16` one loss scale serves both players, and a step that is not finite on one
     replica is left out on all; `mixed_bfloat16` needs neither. On the JAX backend, too, the step
@@ -47,11 +50,8 @@ class GAN(keras.Model):
     >>> generator = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3)])
     >>> discriminator = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
     >>> gan = kerasadv.training.GAN(generator, discriminator, latent_shape=(2,))
-    >>> gan.compile(
-    ...     generator_optimizer=keras.optimizers.Adam(2e-4, beta_1=0.5),
-    ...     discriminator_optimizer=keras.optimizers.Adam(2e-4, beta_1=0.5),
-    ...     loss=kerasadv.losses.Minimax(),
-    ... )
+    >>> optimizers = [keras.optimizers.Adam(2e-4, beta_1=0.5) for player in range(2)]
+    >>> gan.compile(*optimizers, loss=kerasadv.losses.Minimax())
     >>> history = gan.fit(np.ones((8, 3), "float32"), batch_size=4, verbose=0)
     >>> sorted(history.history)[:3]
     ['discriminator_gradient_norm', 'discriminator_loss', 'fake_accuracy']
@@ -76,10 +76,10 @@ class GAN(keras.Model):
         **kwargs,
     ):
         super().__init__(name=name, **kwargs)
-        latent_shape = tuple(int(length) for length in latent_shape)
-        check_players(generator, discriminator, latent_shape, ema_momentum, value_range)
-        self.generator = generator
-        self.discriminator = discriminator
+        latent_shape = tuple(np.atleast_1d(latent_shape).tolist())
+        limits = {"ema_momentum": ema_momentum, "value_range": value_range}
+        checks.check_players(generator, discriminator, latent_shape, self.dtype_policy, **limits)
+        self.generator, self.discriminator = generator, discriminator
         self.latent_shape = latent_shape
         self.ema_momentum = ema_momentum
         self.averaged = None
@@ -87,9 +87,9 @@ class GAN(keras.Model):
             self.averaged = keras.models.clone_model(generator)
             self.averaged.set_weights(generator.get_weights())
             self.averaged.trainable = False
-        self.seed = seed
-        self.value_range = tuple(value_range)
+        self.seed, self.value_range = seed, tuple(value_range)
         self.seed_generator = keras.random.SeedGenerator(seed)
+        self.evaluation_seeds = keras.random.SeedGenerator(0)
         self._evaluating = self._in_step = False
         self.built = True
 
@@ -114,7 +114,8 @@ class GAN(keras.Model):
             discriminator_steps: `None`: both players take each step at once, from the same images
                 (simultaneous gradient descent). A number: each batch is cut in so many parts, the
                 discriminator takes a step on each, and then the generator takes one against the
-                discriminator that came of it (alternating). These are different algorithms.
+                discriminator that came of it (alternating). These are different algorithms, and
+                alternating replicas are a third: each cuts its own share of a batch.
             metrics: Metrics of real and of generated images for `evaluate`, such as
                 `kerasadv.metrics.FrechetDistance(extractor)`.
             **kwargs: `run_eagerly`, `jit_compile`, `steps_per_execution`, `auto_scale_loss`, as for
@@ -128,10 +129,11 @@ class GAN(keras.Model):
             "generator_optimizer": generator_optimizer,
             "discriminator_optimizer": discriminator_optimizer,
         }
-        check_settings(optimizers, loss, discriminator_steps, metrics, self.dtype_policy)
+        rules = {"loss": loss, "penalties": penalties, "metrics": metrics}
+        rules["discriminator_steps"] = discriminator_steps
+        checks.check_settings(self, **optimizers, **rules, keywords=kwargs)
         of_generator = {id(v) for v in self.generator.trainable_variables}
-        self.generator_optimizer = generator_optimizer
-        self.discriminator_optimizer = discriminator_optimizer
+        self.generator_optimizer, self.discriminator_optimizer = optimizers.values()
         both = keras.optimizers.MultiOptimizer(
             lambda v: generator_optimizer if id(v) in of_generator else discriminator_optimizer
         )
@@ -139,32 +141,28 @@ class GAN(keras.Model):
         self.loss, self.discriminator_steps = loss, discriminator_steps
         self.game = Game(loss, penalties)
         self._means, self._image_metrics = self.game.means, list(metrics)  # Here Keras finds them.
-        rules = {"loss": loss, "penalties": list(penalties), "metrics": list(metrics)}
-        rules["discriminator_steps"] = discriminator_steps
         self._settings = {**optimizers, **rules, **kwargs}
         self.optimizer.build(self.trainable_variables)
 
     def get_compile_config(self):
-        return {
-            key: keras.saving.serialize_keras_object(value) for key, value in self._settings.items()
-        }
+        pack = keras.saving.serialize_keras_object
+        return {key: pack(value) for key, value in self._settings.items()}
 
     def compile_from_config(self, config):
         self.compile(**{k: keras.saving.deserialize_keras_object(v) for k, v in config.items()})
 
     def call(self, images, training=False):
-        """The scores of images, and of as many that the generator makes.
+        """Scores of images, `"real"`, and of as many that the generator makes, `"fake"`.
 
-        From these Keras' own step follows; on TensorFlow there is a faster one.
-
-        Returns:
-            A dictionary: `"real"` and `"fake"`, scores; `"caught"`, those of `"fake"` again, whose
-            slope is by the generator's weights alone, where that of `"fake"` is by the
-            discriminator's; `"generated"`, the images.
+        Also `"caught"`, the latter again, with a slope by the generator's weights alone, where that
+        of `"fake"` is by the discriminator's, and `"generated"`, the images. From these Keras' own
+        step follows; on TensorFlow there is a faster one.
         """
         if training:
             self.update_average()
-        fake = self.generator(self.latents(images), training=training)
+            fake = self.generator(self.latents(images), training=True)
+        else:
+            fake = self.sampled()(self.latents(images, self.evaluation_seeds), training=False)
         apart = ops.stop_gradient(fake)
         real_scores = self.discriminator(images, training=training)
         fake_scores = self.discriminator(apart, training=training)
@@ -178,10 +176,12 @@ class GAN(keras.Model):
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         """The sum of what both players minimize; each part has a slope by one player alone."""
+        checks.check_no_weights(sample_weight)
         loss = self.game.discriminator_loss(y_pred["real"], y_pred["fake"])
         loss += self.game.generator_loss(y_pred["caught"])
         self.game.show(spread=spread(x, y_pred["generated"]))
         if training:
+            loss += sum(map(self.game.regularization, (self.generator, self.discriminator)))
             return loss + self.penalty(x, y_pred["generated"])
         for metric in self._image_metrics:
             metric.update_state(x, y_pred["generated"])
@@ -189,16 +189,16 @@ class GAN(keras.Model):
 
     def penalty(self, real, fake):
         """The penalties on the discriminator, a number."""
-        return self.game.penalty(
-            self.discriminator, real, fake, lambda: self._drawn(keras.random.uniform, real)
-        )
+        draw = functools.partial(drawn, keras.random.uniform, real, (), self.seed_generator)
+        return self.game.penalty(self.discriminator, real, fake, draw)
 
     def train_step(self, *args, **kwargs):
         if keras.backend.backend() != "tensorflow":
             return super().train_step(*args, **kwargs)
         from kerasadv.training.adversarial_step import step
 
-        images, _, _ = keras.utils.unpack_x_y_sample_weight(*args)
+        images, _, sample_weight = keras.utils.unpack_x_y_sample_weight(*args)
+        checks.check_no_weights(sample_weight)
         self.update_average()
         step(self, images)
         return self.get_metrics_result()
@@ -211,23 +211,23 @@ class GAN(keras.Model):
             for player in ("generator", "discriminator")
         }
 
+    def fit(self, *args, **kwargs):
+        checks.check_no_weights(kwargs.get("sample_weight"))  # Keras loses them if there is no y.
+        return super().fit(*args, **kwargs)
+
     def test_step(self, *args, **kwargs):
-        self._in_step = True
-        try:
+        with turned_on(self, "_in_step"):
             return super().test_step(*args, **kwargs)
-        finally:
-            self._in_step = False
 
     def evaluate(self, *args, **kwargs):
-        self._evaluating = True
-        try:
+        self.evaluation_seeds.state.assign([0, 0])
+        with turned_on(self, "_evaluating"):
             return super().evaluate(*args, **kwargs)
-        finally:
-            self._evaluating = False
 
     def get_metrics_result(self):
-        logs = self.game.logs()
-        for metric in self._image_metrics if self._evaluating or self._in_step else ():
+        evaluating = self._evaluating or self._in_step
+        logs = self.game.logs(training=not evaluating)
+        for metric in self._image_metrics if evaluating else ():
             # Not after each batch: it may take long.
             logs[metric.name] = float("nan") if self._in_step else metric.result()
         return logs
@@ -237,12 +237,14 @@ class GAN(keras.Model):
             for ours, theirs in zip(self.averaged.weights, self.generator.weights):
                 ours.assign(ours + (1 - self.ema_momentum) * (theirs - ours))
 
-    def latents(self, images):
-        """A latent for each image."""
-        return self._drawn(keras.random.normal, images, self.latent_shape)
+    def sampled(self):
+        """The generator that images are sampled from: its average, if there is one."""
+        return self.generator if self.averaged is None else self.averaged
 
-    def _drawn(self, distribution, images, shape=()):
-        return drawn(distribution, ops.shape(images)[0], shape, self.seed_generator)
+    def latents(self, images, seeds=None):
+        """A latent for each image."""
+        seeds = self.seed_generator if seeds is None else seeds
+        return drawn(keras.random.normal, images, self.latent_shape, seeds)
 
     def generate(self, number, seed=None, batch_size=64):
         """Images of the generator, or of the average of its weights if there is one.
@@ -255,11 +257,10 @@ class GAN(keras.Model):
         Returns:
             A NumPy array, `(number, height, width, channels)`.
         """
-        if seed is None:
-            seed = int(np.random.default_rng().integers(2**31))
-        latents = keras.random.normal((number, *self.latent_shape), seed=seed)
-        model = self.generator if self.averaged is None else self.averaged
-        return generated(model, latents, batch_size)
+        checks.check_numbers(number=number, batch_size=batch_size)
+        seed = np.random.default_rng().integers(2**31) if seed is None else seed
+        latents = keras.random.normal((number, *self.latent_shape), seed=int(seed))
+        return generated(self.sampled(), latents, batch_size)
 
     def pictures(self):
         """Images of always the same latents on one sheet, `(1, height, width, channels)`, uint8.
@@ -269,9 +270,7 @@ class GAN(keras.Model):
         shape = self.generator.output_shape[1:]
         if len(shape) != 3 or shape[-1] not in (1, 3):
             return {}
-        low, high = self.value_range
-        shares = (self.generate(36, seed=0) - low) / (high - low)
-        return {"generated": sheet(np.rint(255 * shares.clip(0, 1)).astype("uint8"))[None]}
+        return {"generated": sheet_of(self.generate(36, seed=0), self.value_range)[None]}
 
     def save_own_variables(self, store):
         super().save_own_variables(store)
@@ -294,7 +293,6 @@ class GAN(keras.Model):
 
     @classmethod
     def from_config(cls, config):
-        config = dict(config)
-        for player in ("generator", "discriminator"):
-            config[player] = keras.saving.deserialize_keras_object(config[player])
-        return cls(**config)
+        unpack = keras.saving.deserialize_keras_object
+        players = {player: unpack(config[player]) for player in ("generator", "discriminator")}
+        return cls(**(config | players))

@@ -43,10 +43,16 @@ def step(gan, images):
     if gan.discriminator_steps is None:
         gan.optimizer.apply(*_agreed(gan, *_slopes(gan, images, ("discriminator", "generator"))))
         return
-    parts = tf.split(images, gan.discriminator_steps)
-    for part in parts:
+    number, steps = tf.shape(images)[0], gan.discriminator_steps
+    enough = tf.debugging.assert_greater_equal(
+        number, steps, f"`discriminator_steps`: expected batches of at least {steps} images."
+    )
+    with tf.control_dependencies([] if enough is None else [enough]):  # None: looked at already.
+        ends = [k * number // steps for k in range(steps + 1)]
+    for start, end in zip(ends, ends[1:]):
+        part = images[start:end]
         gan.discriminator_optimizer.apply(*_slopes(gan, part, ("discriminator",)))
-    gan.generator_optimizer.apply(*_slopes(gan, parts[-1], ("generator",)))
+    gan.generator_optimizer.apply(*_slopes(gan, part, ("generator",)))
     gan.optimizer.iterations.assign_add(1)
 
 
@@ -80,12 +86,15 @@ def _slopes(gan, images, players):
         fake_scores = gan.discriminator(seen, training=True)
         if "discriminator" in players:
             loss = gan.game.discriminator_loss(real_scores, fake_scores)
-            loss += gan.penalty(images, seen)
+            loss += gan.penalty(images, tf.stop_gradient(seen))
+            loss += gan.game.regularization(gan.discriminator)
             losses["discriminator"] = gan.optimizer.scale_loss(loss)
             gan.game.show(spread=spread(images, seen))
         if "generator" in players:
             loss = gan.game.generator_loss(fake_scores)
             losses["generator"] = gan.optimizer.scale_loss(loss)
+            own = tf.convert_to_tensor(gan.game.regularization(gan.generator))
+            own = gan.optimizer.scale_loss(own)
     weights = {
         "discriminator": gan.discriminator.trainable_variables,
         "generator": gan.generator.trainable_variables,
@@ -116,17 +125,21 @@ def _slopes(gan, images, players):
         slopes = tf.cond(enough, together, apart)
     if "generator" in players:
         *slopes, of_fake = slopes
-        slopes += tape.gradient(fake, weights["generator"], output_gradients=of_fake)
+        slopes += tape.gradient(
+            [fake, own], weights["generator"], output_gradients=[of_fake, tf.ones_like(own)]
+        )
     _show_norms(gan, slopes, {player: len(weights[player]) for player in players})
     return slopes, [weight for player in players for weight in weights[player]]
 
 
 def _apart(gan, scores):
     """Whether each image has one score, in floats of full range, that no other image touches."""
+    operations = getattr(gan.discriminator, "operations", gan.discriminator.layers)
     return (
         scores.shape[1:] == (1,)
         and gan.dtype_policy.name != "mixed_float16"
-        and all(isinstance(layer, _APART) for layer in gan.discriminator.layers)
+        # Exactly these: a subclass may do anything. Operations are layers and what lies between.
+        and all(type(operation) in _APART for operation in operations)
     )
 
 

@@ -1,5 +1,7 @@
 """The rules of a game of two players: what each of them minimizes, and how it goes, in numbers."""
 
+import contextlib
+
 import keras
 from keras import ops
 
@@ -50,17 +52,31 @@ class Game:
             total = total + self._mean(values, values)
         return total
 
+    def regularization(self, player):
+        """What the weights of a player cost by their own regularizers, a number."""
+        costs = [v.regularizer(v) for v in player.trainable_variables if v.regularizer is not None]
+        total = ops.expand_dims(ops.convert_to_tensor(sum(costs, 0.0), "float32"), 0)
+        return self._mean(total, total)
+
     def generator_loss(self, fake_scores):
         """What the generator minimizes."""
         values = self.loss.generator(fake_scores)
         self.show(generator_loss=values)
         return self._mean(values, values)
 
-    def logs(self):
-        """All means, and as `loss` what both minimize together, for callbacks that want one."""
-        logs = {name: mean.result() for name, mean in self.means.items()}
-        players = [name for name in logs if name.endswith("_loss")]
-        return logs | {"loss": sum(logs[n] for n in players + [p.name for p in self.penalties])}
+    def logs(self, training=True):
+        """All means, and as `loss` what both minimize together, for callbacks that want one.
+
+        Evaluation has no gradients and no penalties, which take gradients.
+        """
+        penalties = [penalty.name for penalty in self.penalties]
+        logs = {
+            name: mean.result()
+            for name, mean in self.means.items()
+            if training or not (name in penalties or name.endswith("_norm"))
+        }
+        parts = [name for name in logs if name in penalties or name.endswith("_loss")]
+        return logs | {"loss": sum(logs[name] for name in parts)}
 
 
 def spread(real, fake):
@@ -78,6 +94,16 @@ def spread(real, fake):
     of_fake, of_real = (ops.mean(ops.var(ops.cast(x, "float32"), axis=0)) for x in (fake, real))
     share = ops.sqrt(of_fake / ops.where(of_real > 0, of_real, 1))
     return ops.where(of_real > 0, share, 1.0)
+
+
+@contextlib.contextmanager
+def turned_on(thing, switch):
+    """An attribute is True as long as this lasts."""
+    setattr(thing, switch, True)
+    try:
+        yield
+    finally:
+        setattr(thing, switch, False)
 
 
 class _Mean(keras.losses.Loss):

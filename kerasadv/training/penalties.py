@@ -57,7 +57,7 @@ class R1(_Penalty):
 
     def __call__(self, discriminator, real, fake=None, share=None):
         """The penalty of each sample, `(batch,)`; only `real` counts."""
-        return self.weight / 2 * _squared_slope(discriminator, real)
+        return self.weight / 2 * _squared_slope(discriminator, _wide(real))
 
 
 @register
@@ -92,11 +92,16 @@ class GradientPenalty(_Penalty):
 
     def __call__(self, discriminator, real, fake, share):
         """The penalty of each sample, `(batch,)`; `share` of the way from `real` to `fake`."""
-        fake = ops.stop_gradient(fake)
-        share = ops.reshape(ops.cast(share, real.dtype), (-1, *[1] * (len(real.shape) - 1)))
+        real, fake, share = _wide(real), _wide(ops.stop_gradient(fake)), _wide(share)
+        share = ops.reshape(share, (-1, *[1] * (len(real.shape) - 1)))
         square = _squared_slope(discriminator, real + share * (fake - real))
         # Inside the root, where the slope of the root is finite at 0.
         return self.weight * ops.square(ops.sqrt(square + 1e-12) - 1)
+
+
+def _wide(x):
+    """Images of integers and of half precision have slopes by float32 all the same."""
+    return ops.cast(x, "float32")
 
 
 def _squared_slope(discriminator, images):

@@ -1,11 +1,15 @@
 """What a generator, a discriminator and their training have to be, with an error that says so."""
 
 import keras
+import numpy as np
 
 from kerasadv.ops.value_range import check_value_range
 
+# What `Model.compile` takes that a `GAN` can use.
+_KEYWORDS = ("run_eagerly", "jit_compile", "steps_per_execution", "auto_scale_loss")
 
-def check_players(generator, discriminator, latent_shape, ema_momentum, value_range):
+
+def check_players(generator, discriminator, latent_shape, policy, ema_momentum, value_range):
     """Raise a `ValueError` if two networks cannot play against each other."""
     for argument, model in (("generator", generator), ("discriminator", discriminator)):
         if not isinstance(model, keras.Model) or not hasattr(model, "outputs"):
@@ -13,6 +17,18 @@ def check_players(generator, discriminator, latent_shape, ema_momentum, value_ra
                 f"`{argument}`: expected a functional or sequential model with known inputs. "
                 f"Received: {model!r}"
             )
+        for layer in model._flatten_layers():
+            if getattr(layer, "activity_regularizer", None) is not None:
+                raise ValueError(
+                    f"`{argument}`: expected regularizers of weights alone. Received: layer "
+                    f"{layer.name} with an activity_regularizer"
+                )
+            if layer.compute_dtype == "float16" and policy.name != "mixed_float16":
+                raise ValueError(
+                    f"`{argument}`: expected layers that compute in {policy.name}, as the GAN "
+                    "does; give it dtype='mixed_float16', which scales losses. "
+                    f"Received: layer {layer.name} in float16"
+                )
     if tuple(generator.input_shape[1:]) != latent_shape:
         raise ValueError(
             f"`latent_shape`: expected {tuple(generator.input_shape[1:])}, which the generator "
@@ -24,16 +40,35 @@ def check_players(generator, discriminator, latent_shape, ema_momentum, value_ra
             f"`discriminator`: expected one of images of shape {tuple(made)}, as the generator "
             f"makes them. Received: one of {tuple(judged)}"
         )
-    if not 0 <= ema_momentum < 1:
+    if not isinstance(ema_momentum, (int, float)) or not 0 <= ema_momentum < 1:
         raise ValueError(
             "`ema_momentum`: expected a share from 0 to below 1. "
-            f"Received: ema_momentum={ema_momentum}"
+            f"Received: ema_momentum={ema_momentum!r}"
         )
     check_value_range(value_range)
 
 
-def check_settings(optimizers, loss, discriminator_steps, metrics, policy):
+def check_settings(
+    gan,
+    generator_optimizer,
+    discriminator_optimizer,
+    loss,
+    penalties,
+    metrics,
+    discriminator_steps,
+    keywords,
+):
     """Raise a `ValueError` if a `GAN` cannot be compiled with these."""
+    optimizers = {
+        "generator_optimizer": generator_optimizer,
+        "discriminator_optimizer": discriminator_optimizer,
+    }
+    for argument in keywords:
+        if argument not in _KEYWORDS:
+            raise ValueError(
+                f"`{argument}`: expected no others than {', '.join(_KEYWORDS)}. "
+                f"Received: {argument}={keywords[argument]!r}"
+            )
     if not isinstance(loss, keras.losses.Loss) or not hasattr(loss, "generator"):
         raise ValueError(
             "`loss`: expected a loss of two players, such as kerasadv.losses.Minimax(). "
@@ -47,21 +82,81 @@ def check_settings(optimizers, loss, discriminator_steps, metrics, policy):
             "`discriminator_optimizer`: expected another object than `generator_optimizer`, as "
             "each has a state of its own. Received: the same"
         )
+    for argument, given in (("penalties", penalties), ("metrics", metrics)):
+        if not isinstance(given, (list, tuple)):
+            raise ValueError(f"`{argument}`: expected a list. Received: {argument}={given!r}")
+    for penalty in penalties:
+        if not callable(penalty) or not hasattr(penalty, "name"):
+            raise ValueError(
+                "`penalties`: expected penalties on a discriminator, such as "
+                f"kerasadv.training.R1(). Received: {penalty!r}"
+            )
     for metric in metrics:
         if not isinstance(metric, keras.metrics.Metric):
             raise ValueError(
                 "`metrics`: expected Keras metrics of two sets of images, such as "
                 f"kerasadv.metrics.FrechetDistance(extractor). Received: {metric!r}"
             )
+        seen = getattr(metric, "value_range", None)
+        if seen not in (None, gan.value_range):
+            raise ValueError(
+                f"`metrics`: expected one that looks at images from {gan.value_range[0]} to "
+                f"{gan.value_range[1]}, such as {type(metric).__name__}(kerasadv.features."
+                f"inception_v3(value_range={gan.value_range})). Received: one that looks at {seen}"
+            )
     if discriminator_steps is not None:
-        if not isinstance(discriminator_steps, int) or discriminator_steps < 1:
+        whole = isinstance(discriminator_steps, int) and not isinstance(discriminator_steps, bool)
+        if not whole or discriminator_steps < 1:
             raise ValueError(
                 "`discriminator_steps`: expected None or a whole number of at least 1. "
                 f"Received: discriminator_steps={discriminator_steps!r}"
             )
-        if keras.backend.backend() != "tensorflow" or policy.name == "mixed_float16":
+        if keras.backend.backend() != "tensorflow" or gan.dtype_policy.name == "mixed_float16":
             raise ValueError(
                 "`discriminator_steps`: expected None with mixed_float16 (mixed_bfloat16 can "
                 "alternate) and on other backends than TensorFlow. "
                 f"Received: discriminator_steps={discriminator_steps}"
+            )
+    if keras.backend.backend() == "tensorflow" and gan.distribute_strategy.num_replicas_in_sync > 1:
+        _check_on_replicas(optimizers, keywords)
+
+
+def _check_on_replicas(optimizers, keywords):
+    """Raise a `ValueError` for what Keras cannot do, or does wrong, on several replicas."""
+    for argument, optimizer in optimizers.items():
+        for setting in (
+            "gradient_accumulation_steps",
+            "global_clipnorm",
+            "ema_overwrite_frequency",
+        ):
+            value = getattr(optimizer, setting)
+            if value and (optimizer.use_ema or not setting.startswith("ema")):
+                raise ValueError(
+                    f"`{argument}`: expected no {setting}, which Keras does not get right on "
+                    f"several replicas. Received: {setting}={value}"
+                )
+    for setting, fine in (("steps_per_execution", (None, 1)), ("jit_compile", ("auto", False))):
+        value = keywords.get(setting, fine[0])
+        if value not in fine:
+            raise ValueError(
+                f"`{setting}`: expected {fine[-1]}, as Keras cannot do more on several replicas. "
+                f"Received: {setting}={value}"
+            )
+
+
+def check_no_weights(sample_weight):
+    """Raise a `ValueError` for sample weights, which would have no say."""
+    if sample_weight is not None:
+        raise ValueError(
+            "`sample_weight`: expected none; a GAN learns from all images alike. "
+            f"Received: {sample_weight}"
+        )
+
+
+def check_numbers(**numbers):
+    """Raise a `ValueError` for what is no whole number above 0."""
+    for argument, number in numbers.items():
+        if not isinstance(number, (int, np.integer)) or number < 1:
+            raise ValueError(
+                f"`{argument}`: expected a whole number above 0. Received: {argument}={number!r}"
             )

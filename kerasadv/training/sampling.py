@@ -4,15 +4,19 @@ import keras
 import numpy as np
 
 
-def drawn(distribution, number, shape, seed_generator):
-    """Random numbers, `(number, *shape)`; those of several replicas are those of one with all.
+def drawn(distribution, images, shape, seed_generator):
+    """Random numbers for images; those of several replicas are those of one with all images.
 
     Args:
         distribution: `keras.random.normal` or another function of a shape and a `seed`.
-        number: How many this replica takes.
-        shape: Of each.
+        images: Those of this replica.
+        shape: Of what each image gets.
         seed_generator: A `keras.random.SeedGenerator`.
+
+    Returns:
+        `(number of images, *shape)`.
     """
+    number = keras.ops.shape(images)[0]
 
     def draw(number):
         return distribution((number, *shape), seed=seed_generator)
@@ -31,6 +35,13 @@ def generated(generator, latents, batch_size):
         for start in range(0, len(latents), batch_size)
     ]
     return np.concatenate(images)
+
+
+def sheet_of(images, value_range):
+    """Pictures on one sheet, whatever the values of black and white; those beyond are cut off."""
+    low, high = value_range
+    shares = (images - low) / (high - low)
+    return sheet(np.rint(255 * shares.clip(0, 1)).astype("uint8"))
 
 
 def sheet(images, columns=None):

@@ -42,6 +42,35 @@ def test_a_background_shows_through_transparent_parts(tmp_path):
     np.testing.assert_array_equal(read_image(path, background="white"), RGB)
 
 
+def test_16_bit_is_16_bit_however_dark_and_may_be_see_through(tmp_path):
+    path = tmp_path / "picture.png"
+    Image.fromarray(np.full((4, 5), 200, "uint16")).save(path)  # 200 / 257 of 255
+    np.testing.assert_array_equal(read_image(path, channels=1), 1)
+    values = GREY.astype("uint16") * 257
+    values[0, 0] = 1000
+    Image.fromarray(values).save(path, transparency=1000)
+    got = read_image(path, channels=1, background="white")[..., 0]
+    assert got[0, 0] == 255
+    np.testing.assert_array_equal(got[1:], GREY[1:])
+
+
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF data")  # Pillow says so as well.
+@pytest.mark.parametrize("kind", ["jpeg", "webp"])
+def test_a_damaged_exif_block_does_not_matter(tmp_path, kind):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    path = tmp_path / f"picture.{kind}"
+    Image.fromarray(RGB).save(path, exif=exif.tobytes() + bytes(200))
+    content = path.read_bytes()
+    # Behind the name of the block and the eight bytes that say how its numbers are written.
+    start, chance = content.upper().index(b"EXIF") + 14, np.random.default_rng(0)
+    for _ in range(300):
+        changed = bytearray(content)
+        changed[start : start + 20] = chance.bytes(20)
+        path.write_bytes(changed)
+        assert sorted(read_image(path).shape) == sorted(RGB.shape)
+
+
 def test_turns_by_exif(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6  # Orientation: turn a quarter clockwise to show.

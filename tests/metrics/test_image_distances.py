@@ -62,7 +62,7 @@ def test_fewer_images_than_features_are_no_trouble():
     )
 
 
-@pytest.mark.skipif(not TENSORFLOW, reason="JAX has no float64 unless it is told to")
+@pytest.mark.skipif(not TENSORFLOW, reason="Keras computes in float32 on JAX")
 def test_large_features_keep_their_digits():
     got = FrechetDistance(pixels(), dtype="float64")(REAL + 3e4, GENERATED + 3e4)
     near = [np.float64(np.float32(x + 3e4)) for x in (REAL, GENERATED)]  # what the extractor sees

@@ -72,17 +72,14 @@ def brightness():
 def test_evaluation_shows_distances_and_training_does_not():
     gan = make(metrics=[FrechetDistance(brightness())])
     direct = FrechetDistance(brightness())
-    seeds = keras.random.SeedGenerator(7)
+    seeds = keras.random.SeedGenerator(0)
     for rows in (slice(0, 8), slice(8, 16)):
         latents = keras.random.normal((8, 5), seed=seeds)  # as evaluation draws them
         direct.update_state(IMAGES[rows], gan.generator(latents))
-    before = np.array(gan.seed_generator.state)
     assert np.isnan(gan.test_on_batch(IMAGES, return_dict=True)["frechet_distance"])  # Not asked.
-    gan.seed_generator.state.assign(before)
     found = gan.evaluate(IMAGES, batch_size=8, verbose=0, return_dict=True)
     assert found["frechet_distance"] == pytest.approx(float(direct.result()), rel=1e-4)
     assert found["frechet_distance"] > 1e-3
-    gan.seed_generator.state.assign(before)
     again = gan.evaluate(IMAGES, batch_size=8, verbose=0, return_dict=True)
     assert again["frechet_distance"] == pytest.approx(found["frechet_distance"], rel=1e-4)
     logs = fit(gan, validation_data=(IMAGES,), epochs=2)

@@ -81,7 +81,7 @@ def test_each_generator_is_a_row(material, tmp_path, capsys):
         ({"--weights": "nowhere.h5"}, "nowhere.h5: there is no such file"),
         ({"--classifier": "nowhere.h5"}, "nowhere.h5: there is no such file"),
         ({"--number": "99"}, "--number: expected at least 100. Received: 99"),
-        ({"--weights": "small"}, r"makes pictures of \(16, 16, 1\); those of digits"),
+        ({"--weights": "small"}, r"makes pictures of \(16, 16, 1\); expected \(28, 28, 1\)"),
         ({"--data": "twemoji64"}, "twemoji64: name the directory"),
     ],
 )

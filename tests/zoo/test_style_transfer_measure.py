@@ -1,11 +1,13 @@
 """What a painting is worth in iterations, and the command that measures it."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
 from PIL import Image
 
+import kerasadv
 import zoo
 from zoo.style_transfer import measure
 from zoo.style_transfer.objective import Objective
@@ -106,3 +108,25 @@ def test_other_settings_need_another_folder(material, tmp_path):
     (tmp_path / "measured.json").write_text('{"how": {"size": 5}, "rows": []}')
     with pytest.raises(SystemExit, match="name another folder"):
         measure.main(argv(material, tmp_path))
+
+
+def test_other_photos_paintings_and_networks_need_another_folder(material, tmp_path, monkeypatch):
+    here = tmp_path / "material"
+    shutil.copytree(material, here)
+
+    def run():
+        measure.main(argv(here, tmp_path / "out"))
+
+    run()
+    other = Image.fromarray(RNG.integers(0, 256, (30, 26, 3), "uint8"))
+    for file in ("paintings/red.png", "a.png"):
+        before = (here / file).read_bytes()
+        other.save(here / file)
+        with pytest.raises(SystemExit, match="name another folder"):
+            run()
+        (here / file).write_bytes(before)
+    run()
+    vgg = kerasadv.features.vgg
+    monkeypatch.setattr(kerasadv.features, "vgg", lambda name, *rest: vgg("vgg16", *rest))
+    with pytest.raises(SystemExit, match="name another folder"):
+        run()

@@ -30,6 +30,31 @@ def test_paints_images_of_any_size_in_their_size_and_range(size):
     assert got.min() >= 0 and got.max() <= 255
 
 
+def test_pixels_have_limits_except_in_training_where_each_has_a_slope():
+    import tensorflow as tf
+
+    model, image = small(), tf.constant(photo())
+    model.get_layer("leave_conv").bias.assign([900, -900, 0])
+    styles = tf.eye(3)[:1]
+    free = np.array(model([image, styles], training=True))
+    assert free[..., 0].min() > 255 and free[..., 1].max() < 0
+    np.testing.assert_array_equal(model([image, styles]), free.clip(0, 255))
+    bias = model.get_layer("leave_conv").bias.value
+    with tf.GradientTape() as tape:
+        total = tf.reduce_sum(model([image, styles], training=True), axis=(0, 1, 2))
+    slope = tape.jacobian(total, bias)
+    assert np.diag(slope).min() > 0
+
+
+def test_new_residual_blocks_change_little():
+    model, image = zoo.StyleTransfer(num_styles=1, filters=4), photo()
+    named = [model.get_layer(f"residual{k}") for k in (1, 5)]
+    first, last = named[0].input[0], named[1].output
+    before, after = keras.Model(model.input, [first, last])([image, np.ones((1, 1), "float32")])
+    # Each of five adds a tenth of a standard deviation.
+    assert np.std(after - before) < 0.6 * np.std(before)
+
+
 def test_styles_differ_and_a_blend_lies_between_scales_and_shifts():
     model, image = small(), photo()
     one, two = (np.array(model([image, np.eye(3, dtype="float32")[[k]]])) for k in (0, 1))

@@ -92,12 +92,12 @@ def test_the_command_paints_a_photo(tmp_path, capsys):
     module.main(
         [
             str(tmp_path / "photo.png"), "--painting", str(tmp_path / "painting.png"),
-            "--vgg", "random", "--iterations", "2", "--size", "20",
+            "--vgg", "random", "--iterations", "2", "--size", "24",
             "--output", str(tmp_path / "out.png"),
         ]
     )  # fmt: skip
     with Image.open(tmp_path / "out.png") as painted:
-        assert painted.size == (20, 15)
+        assert painted.size == (24, 18)
     assert "out.png" in capsys.readouterr().out
 
 
@@ -107,6 +107,11 @@ def test_the_command_paints_a_photo(tmp_path, capsys):
         ({"photo": "gone.png"}, "gone.png: there is no such file"),
         ({"--painting": "gone.png"}, "gone.png: there is no such file"),
         ({"--vgg": "gone.h5"}, "gone.h5', where there is none"),
+        ({"--output": "o.psd"}, "o.psd: is no kind of picture"),
+        ({"--output": "p.png"}, "p.png: is one of the photos, which would be lost"),
+        ({"--size": "9"}, "--size: expected at least 16. Received: 9"),
+        ({"--style-weight": "-1"}, "--style-weight: expected a number of at least 0. Received: -1"),
+        ({"--style-weight": "nan"}, "--style-weight: expected a number"),
         ({"--iterations": "0"}, "--iterations: expected at least 1. Received: 0"),
         ({"--painting-size": "3"}, "--painting-size: expected at least 16. Received: 3"),
     ],
@@ -116,7 +121,7 @@ def test_faults_are_one_line(change, message, tmp_path):
     given = {"photo": "p.png", "--painting": "p.png", "--vgg": "random"} | change
     argv = [str(tmp_path / given.pop("photo"))]
     for option, value in given.items():
-        argv += [option, str(tmp_path / value) if value.endswith(("png", "h5")) else value]
+        argv += [option, str(tmp_path / value) if value.endswith(("png", "h5", "psd")) else value]
     with pytest.raises(SystemExit) as caught:
         module.main(argv)
     text = str(caught.value.code)

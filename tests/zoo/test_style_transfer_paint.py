@@ -131,6 +131,33 @@ def test_broken_and_tiny_photos_do_not_stop_the_others(weights, tmp_path, capsys
     assert len(errors) == 4
 
 
+def test_a_photo_too_narrow_for_a_sheet_does_not_spoil_it(weights, tmp_path, capsys):
+    Image.fromarray(COLOURS).save(tmp_path / "good.png")
+    Image.new("RGB", (3000, 30)).save(tmp_path / "narrow.png")  # 384 x 4 in a sheet
+    photos = [tmp_path / "narrow.png", tmp_path / "good.png"]
+    assert run(weights, *photos, "--style", "all", "--output", tmp_path / "sheet.png") == 1
+    assert "narrow.png: is 384 x 4 pixels" in capsys.readouterr().err
+    assert read(tmp_path / "sheet.png").shape[0] > 40
+
+
+def test_only_what_was_painted_now_is_listed(weights, tmp_path, capsys):
+    Image.fromarray(COLOURS).save(tmp_path / "bad_scream.png")  # of another day
+    (tmp_path / "bad.png").write_bytes(b"bad")
+    argv = (tmp_path / "bad.png", "--style", "scream", "--output", tmp_path)
+    assert run(weights, *argv) == 1
+    assert "bad_scream.png" not in capsys.readouterr().out
+
+
+def test_a_folder_may_have_a_dot_in_its_name(weights, tmp_path):
+    folder = tmp_path / "v1.2"
+    folder.mkdir()
+    for name in "ab":
+        Image.fromarray(COLOURS).save(tmp_path / f"{name}.png")
+        photos = sorted(tmp_path.glob("*.png"))
+        assert run(weights, *photos, "--style", "scream", "--output", folder) == 0
+    assert sorted(p.name for p in folder.iterdir()) == ["a_scream.png", "b_scream.png"]
+
+
 @pytest.mark.parametrize(
     "style, message",
     [
@@ -165,6 +192,7 @@ def test_nothing_is_overwritten_unasked(weights, tmp_path):
         ((photo, tmp_path / "x" / "photo.jpg", "--output", tmp_path), "several photos of this"),
         ((photo, tmp_path / "b.png", "--output", tmp_path / "o.png"), "expected a folder"),
         ((photo, "--output", tmp_path / "o.txt"), "no kind of picture"),
+        ((photo, "--output", tmp_path / "o.psd"), "no kind of picture"),  # Pillow only reads it.
     ):
         message = run(weights, *argv, "--style", "scream")
         assert message.startswith("error: ") and words in message and "\n" not in message

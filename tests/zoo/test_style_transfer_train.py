@@ -105,6 +105,18 @@ def test_the_loss_falls(material, tmp_path):
     assert last[0] < 0.8 * first[0]
 
 
+def test_a_training_goes_on_with_the_paintings_it_began_with(
+    material, tmp_path, stopped_after_one_epoch, refused
+):
+    stopped_after_one_epoch(train.main, options(material), tmp_path / "run")
+    others = tmp_path / "others"
+    others.mkdir()
+    for file in sorted((material / "paintings").iterdir()):
+        (others / f"other{file.name}").write_bytes(file.read_bytes())
+    message = refused(train.main, "--resume", tmp_path / "run", "--styles", others)
+    assert message.startswith("error: --styles: expected paintings of ['") and "other" in message
+
+
 @pytest.mark.parametrize("strategy", ["none", "mirrored"])
 def test_a_resumed_training_ends_as_an_uninterrupted_one(
     strategy, material, tmp_path, stopped_after_one_epoch

@@ -26,8 +26,10 @@ from zoo.noisy_labels.model import ResidualClassifier
 CLASSIFIER = (
     Path(__file__).parents[1] / "weights" / "noisy_labels-fashion_mnist" / "model.weights.h5"
 )
-# Real pictures looked at together, and the size of the sets of the kernel distance.
-_BATCH = 1000
+# The size of the sets of the kernel distance.
+_SET = 1000
+# Pictures that the extractor looks at together: Inception takes 100 MB for each.
+_BATCH = 50
 
 
 def load_extractor(classifier: str | Path) -> keras.Model:
@@ -56,16 +58,25 @@ def distances(extractor: keras.Model, real: np.ndarray, generated: np.ndarray) -
     Returns:
         `"frechet"`, and `"kernel"`, the mean over parts of 1,000 real pictures.
     """
+    bar = keras.utils.Progbar(len(real) + len(generated), unit_name="picture")
+
+    def seen(pictures):
+        found = []
+        for part in np.array_split(pictures, -(-len(pictures) // _BATCH)):
+            found.append(np.asarray(kerasadv.ops.embeddings(extractor, part)))
+            bar.add(len(part))
+        return np.concatenate(found)
+
+    vectors = [seen(pictures) for pictures in (real, generated)]
+    inputs = keras.Input(vectors[0].shape[1:])
+    as_they_are = keras.Model(inputs, inputs)
     metrics = {
-        "frechet": kerasadv.metrics.FrechetDistance(extractor),
-        "kernel": kerasadv.metrics.KernelDistance(extractor),
+        "frechet": kerasadv.metrics.FrechetDistance(as_they_are),
+        "kernel": kerasadv.metrics.KernelDistance(as_they_are),
     }
-    parts = -(-len(real) // _BATCH)
-    bar = keras.utils.Progbar(parts, unit_name="part")
-    for pair in zip(np.array_split(real, parts), np.array_split(generated, parts)):
+    for pair in zip(*(np.array_split(x, -(-len(real) // _SET)) for x in vectors)):
         for metric in metrics.values():
             metric.update_state(*pair)
-        bar.add(1)
     return {name: float(metric.result()) for name, metric in metrics.items()}
 
 
@@ -106,20 +117,24 @@ def _measured(options: argparse.Namespace) -> dict[str, dict[str, float]]:
         raise ValueError(f"--number: expected at least 100. Received: {options.number}")
     generators = {path: load_model(path, DCGANGenerator) for path in options.weights}
     extractor = load_extractor(options.classifier)
-    real = datasets.load(options.data, options.data_dir)
+    first = next(iter(generators.values())).output_shape[1:]
+    wanted = extractor.input_shape[1:]
     for path, generator in generators.items():
-        if generator.output_shape[1:] != real.shape[1:]:
-            raise ValueError(
-                f"{path}: makes pictures of {generator.output_shape[1:]}; those of {options.data} "
-                f"are {real.shape[1:]}"
-            )
+        made = generator.output_shape[1:]
+        if made != first or None not in wanted and made != wanted:
+            expected = wanted if None not in wanted else first
+            raise ValueError(f"{path}: makes pictures of {made}; expected {expected}")
+    real = datasets.load(options.data, options.data_dir, first[0])
+    if real.shape[-1] != first[-1]:
+        raise ValueError(f"{options.data}: pictures of {real.shape[1:]}; expected {first}")
     rows = {}
     for path, generator in generators.items():
         drawn = sample.latents(options.number, generator.input_shape[1], options.seed)
         rows[path] = distances(extractor, real, sample.make(generator, drawn))
     if options.data == "fashion_mnist":
         ((test, _),), _ = fashion_mnist(options.data_dir, ["test"])
-        rows["real, not trained on"] = distances(extractor, real, test)
+        if test.shape[1:] == first:
+            rows["real, not trained on"] = distances(extractor, real, test)
     return rows
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from PIL import Image
 
 from kerasadv.data import DataError
+from kerasadv.data.files import check_target
 from kerasadv.training.run_files import load_model
 from kerasadv.training.sampling import sheet
 from zoo.dcgan.data import unscale
@@ -158,16 +159,15 @@ def _made(arguments) -> list[Path]:
 
 def _check(targets: dict[str, Path], weights: Path) -> None:
     """Raise a `DataError` for files that cannot be written, before anything is made."""
-    endings = Image.registered_extensions()  # Of files to read, some of them to write too.
     for kind, target in targets.items():
         if kind == "npz" and target.suffix != ".npz":
             raise DataError(f"--npz: expected a file that ends in .npz. Received: {target}")
-        if kind == "png" and endings.get(target.suffix.lower()) not in Image.SAVE:
-            raise DataError(f"{target}: is no kind of picture that can be written; try .png")
-        if target.is_dir():
-            raise DataError(f"{target}: is a directory; name a file")
         if target.resolve() == weights.resolve():
             raise DataError(f"{target}: are the weights, which would be lost")
+        if kind == "png":
+            check_target(target)
+        if target.is_dir():
+            raise DataError(f"{target}: is a directory; name a file")
         target.parent.mkdir(parents=True, exist_ok=True)
 
 

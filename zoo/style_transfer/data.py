@@ -80,7 +80,10 @@ def load_paintings(directory: str | None) -> dict[str, np.ndarray]:
         style = re.sub(r"[^a-z0-9]+", "_", Path(file).stem.lower()).strip("_")
         style = re.sub(r"^[a-z]+_(.+)_\d{4}$", r"\1", style)
         if style in paintings or style in ("", "all"):
-            raise DataError(f"{Path(directory) / file}: needs another name; {style!r} is taken")
+            why = (
+                f"{style!r} is taken" if style else "letters from a to z, or digits, are its style"
+            )
+            raise DataError(f"{Path(directory) / file}: needs another name; {why}")
         paintings[style] = check_size(image, file)
     return paintings
 
@@ -216,4 +219,4 @@ def _folder(directory) -> dict[str, np.ndarray]:
     root = Path(directory)
     if not root.is_dir():
         raise DataError(f"{root}: there is no such directory")
-    return {path.name: read_image(path) for path in pictures(root)}
+    return {path.name: read_image(path, background="white") for path in pictures(root)}

@@ -18,6 +18,7 @@ import numpy as np
 
 from kerasadv.data import read_image
 from kerasadv.training.run_files import read_json, write_json, write_text
+from zoo.download import digest
 from zoo.style_transfer import data as datasets
 from zoo.style_transfer.objective import STYLE_WEIGHT, Objective
 from zoo.style_transfer.optimize import optimize
@@ -136,16 +137,28 @@ def main(argv: list[str] | None = None) -> None:
         sys.exit(130)
 
 
+def _hash(arrays) -> str:
+    return hashlib.sha256(b"".join(np.ascontiguousarray(x).tobytes() for x in arrays)).hexdigest()
+
+
 def _measure(model, objective, squares, options):
     path = options.output / "measured.json"
     how = {name: getattr(options, name) for name in ("size", "style_weight", "most", "start")}
-    how["weights"] = hashlib.sha256(Path(options.weights).read_bytes()).hexdigest()
+    how["weights"] = digest(Path(options.weights))
+    # What VGG sees in the paintings tells which paintings, and which VGG.
+    how["paintings"] = _hash(objective.paintings.values())
     rows: list[dict] = []
     if path.exists():
         before = read_json(path)
         if before["how"] != how:
             raise ValueError(f"{path}: was measured with {before['how']}; name another folder")
         rows = before["rows"]
+    pixels = {photo: _hash([square]) for photo, square in squares.items()}
+    for row in rows:
+        if pixels.get(row["photo"], row["pixels"]) != row["pixels"]:
+            raise ValueError(
+                f"{path}: was measured with another {row['photo']}; name another folder"
+            )
     done = {(row["photo"], row["style"]) for row in rows}
     todo = [(p, s) for p in squares for s in objective.styles if (p, s) not in done]
     bar = keras.utils.Progbar(len(todo), unit_name="photo")
@@ -155,7 +168,8 @@ def _measure(model, objective, squares, options):
         painted = model.predict_on_batch([image[None].astype("float32"), shares[None]])[0]
         loss = loss_of(objective, image, shares, painted)
         iterations = worth(objective, image, shares, loss, options.most, options.start)
-        rows.append({"photo": photo, "style": style, "loss": loss, "iterations": iterations})
+        row = {"photo": photo, "pixels": pixels[photo], "style": style}
+        rows.append(row | {"loss": loss, "iterations": iterations})
         write_json(path, {"how": how, "rows": rows})
         bar.update(number)
     one, other = seconds(model, objective, options.time_size, options.rounds)

@@ -106,7 +106,8 @@ class AsLargeAs(layers.Layer):
 class Limited(layers.Layer):
     """Limits pixels to 0 ... 255, except while training.
 
-    What is too bright is told so by its loss; a sigmoid, or a limit, would let no slope through.
+    What is too bright is told so by its loss; a sigmoid, or a limit, would let no slope through. So
+    the loss of a training step is that of pixels without limits, that of evaluation with them.
 
     Args:
         **kwargs: `name` and `dtype`, as for every Keras layer.

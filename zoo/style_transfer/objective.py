@@ -31,7 +31,7 @@ class Objective:
             decide how large its strokes are in a photo.
 
     Raises:
-        ValueError: If the weights cannot be found.
+        ValueError: If `style_weight` is out of range, or the weights of VGG19 cannot be found.
     """
 
     def __init__(
@@ -41,6 +41,10 @@ class Objective:
         style_weight: float,
         painting_size: int = 256,
     ):
+        if not 0 <= style_weight < float("inf"):
+            raise ValueError(
+                f"--style-weight: expected a number of at least 0. Received: {style_weight}"
+            )
         self.styles = list(paintings)
         self.content, self.style = {CONTENT: 1.0}, dict.fromkeys(STYLE, style_weight)
         weights = None if vgg == "random" else vgg

@@ -18,6 +18,7 @@ import tensorflow as tf
 from scipy.optimize import Bounds, minimize
 
 from kerasadv.data import DataError, read_image
+from kerasadv.data.files import check_target
 from zoo.style_transfer.data import SMALLEST, check_size
 from zoo.style_transfer.objective import STYLE_WEIGHT, Objective
 from zoo.style_transfer.paint import reduced, save
@@ -116,15 +117,17 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--output", default="painted.png", help="(default: painted.png)")
     arguments = parser.parse_args(argv)
     try:
-        for name, least in (("iterations", 1), ("painting_size", SMALLEST)):
+        target = check_target(Path(arguments.output), [arguments.photo, arguments.painting])
+        for name, least in (("iterations", 1), ("size", SMALLEST), ("painting_size", SMALLEST)):
             if getattr(arguments, name) < least:
                 raise DataError(
                     f"--{name.replace('_', '-')}: expected at least {least}. "
                     f"Received: {getattr(arguments, name)}"
                 )
         photo = read_image(arguments.photo, background="white")
-        photo = reduced(check_size(photo, arguments.photo), arguments.size)
-        painting = check_size(read_image(arguments.painting), arguments.painting)
+        photo = check_size(reduced(photo, arguments.size), arguments.photo)
+        painting = read_image(arguments.painting, background="white")
+        painting = check_size(painting, arguments.painting)
         objective = Objective(
             {"style": painting}, arguments.vgg, arguments.style_weight, arguments.painting_size
         )
@@ -134,10 +137,10 @@ def main(argv: list[str] | None = None) -> None:
             bar.update(iteration, [("loss", loss)])
 
         picture = optimize(objective, photo, np.ones(1), arguments.iterations, watch=watch)
-        save(picture.round().astype("uint8"), Path(arguments.output))
+        save(picture.round().astype("uint8"), target)
     except (ValueError, OSError) as error:
         sys.exit(f"error: {(str(error) or repr(error)).splitlines()[0]}")
-    print(arguments.output)
+    print(target)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from kerasadv.data import DataError, read_image
+from kerasadv.data.files import check_target
 from kerasadv.training.run_files import load_model
 from zoo.style_transfer.data import check_size
 from zoo.style_transfer.model import StyleTransfer
@@ -126,25 +127,29 @@ def main(argv: list[str] | None = None) -> None:
         targets = _targets(photos, arguments.style, arguments.output)
     except (ValueError, OSError) as error:
         sys.exit(f"error: {error}")
-    painter, rows, failed = Painter(model), [], False
+    painter, rows, saved, failed = Painter(model), [], [], False
     bar = keras.utils.Progbar(len(photos), unit_name="photo")
     for done, (photo, target) in enumerate(zip(photos, targets), start=1):
         try:
-            image = check_size(read_image(photo, background="white"), str(photo))
+            image = read_image(photo, background="white")
+            image = check_size(reduced(image, SHEET) if everything else image, str(photo))
             if everything:
-                image = reduced(image, SHEET)
                 rows.append([image, *(painter(image, shares) for shares in mixes)])
             else:
                 save(painter(image, mixes[0]), target)
+                saved.append(target)
         except (DataError, OSError) as error:  # The other photos are still worth painting.
             print(f"\nerror: {error}", file=sys.stderr)
             failed = True
         bar.update(done)
     if rows:
-        save(sheet(rows, ["photo", *styles]), targets[0])
-    for target in sorted(set(targets)):
-        if target.exists():
-            print(target)
+        try:
+            save(sheet(rows, ["photo", *styles]), targets[0])
+            saved.append(targets[0])
+        except OSError as error:
+            sys.exit(f"\nerror: {error}")
+    for target in saved:
+        print(target)
     sys.exit(1 if failed else 0)
 
 
@@ -152,11 +157,11 @@ def _targets(photos: list[Path], style: str, output: str | None) -> list[Path]:
     """Where the painted picture of each photo goes; the same place for all in a sheet."""
     if style == "all":
         targets = [Path(output or "sheet.png")] * len(photos)
-    elif len(photos) == 1 and output and Path(output).suffix:
+    elif len(photos) == 1 and output and Path(output).suffix and not Path(output).is_dir():
         targets = [Path(output)]
     else:
         folder = Path(output or ".")
-        if folder.suffix:
+        if folder.suffix and not folder.is_dir():
             raise DataError(f"--output: expected a folder for several photos. Received: {output}")
         label = style.replace(":", "").replace(",", "-").replace(" ", "")
         targets = [folder / f"{photo.stem}_{label}.png" for photo in photos]
@@ -164,11 +169,7 @@ def _targets(photos: list[Path], style: str, output: str | None) -> list[Path]:
         if twice:
             raise DataError(f"{min(twice)}: several photos of this name; paint them one by one")
     for target in targets:
-        if target.suffix.lower() not in Image.registered_extensions():
-            raise DataError(f"{target}: is no kind of picture that can be written; try .png")
-        if target.resolve() in [photo.resolve() for photo in photos]:
-            raise DataError(f"{target}: is one of the photos, which would be lost")
-        target.parent.mkdir(parents=True, exist_ok=True)
+        check_target(target, photos)
     return targets
 
 

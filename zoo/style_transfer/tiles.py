@@ -91,11 +91,19 @@ class Painter:
 
         Args:
             image: uint8, `(height, width, 3)`.
-            tile: Height and width of what is painted at once, a multiple of 4.
+            tile: Height and width of what is painted at once: a multiple of 4, and more than twice
+                what the network looks at around a pixel.
 
         Returns:
             The painted photo.
+
+        Raises:
+            ValueError: If `tile` is another number.
         """
+        if tile % 4 or tile <= 2 * self._margin:
+            raise ValueError(
+                f"`tile`: expected a multiple of 4 above {2 * self._margin}. Received: {tile}"
+            )
         painted = np.empty_like(image)
         columns = list(_windows(image.shape[1], tile, self._margin))
         for top, bottom, first, last in _windows(image.shape[0], tile, self._margin):

@@ -18,7 +18,7 @@ import kerasadv
 from kerasadv.data import DataError
 from kerasadv.training import recipe as recipes
 from kerasadv.training.command import command
-from kerasadv.training.run_files import MODEL, write_json
+from kerasadv.training.run_files import MODEL, read_json, write_json
 from zoo.style_transfer import data as datasets
 from zoo.style_transfer.model import StyleTransfer
 from zoo.style_transfer.objective import STYLE_WEIGHT, Objective
@@ -90,9 +90,15 @@ def train(recipe: Recipe, photos: datasets.Photos, paintings: dict, run: Path) -
         done = checkpoint.restore(model)
     # The first thing on disk, once everything that could be wrong has been built.
     run.mkdir(parents=True, exist_ok=True)
+    described = {"styles": objective.styles, "filters": recipe.filters}
     if done == 0:
         recipes.save(recipe, run / "recipe.json")
-    write_json(run / MODEL, {"styles": objective.styles, "filters": recipe.filters})
+        write_json(run / MODEL, described)
+    elif read_json(run / MODEL) != described:
+        raise DataError(
+            f"--styles: expected paintings of {read_json(run / MODEL)['styles']}, as this training "
+            f"began. Received: {objective.styles}"
+        )
     gallery = Gallery(photos.held_back, objective, recipe.image_size)
     model.fit(
         crops.batches(),
@@ -160,7 +166,7 @@ class Gallery:
         return shown
 
 
-def check(recipe: Recipe, paintings: dict) -> None:
+def check(recipe: Recipe) -> None:
     """Raise a `DataError` for a recipe that cannot work, before anything is made."""
     devices = kerasadv.training.strategy(recipe.strategy).num_replicas_in_sync
     wrong = None
@@ -201,7 +207,7 @@ def main(argv: list[str] | None = None) -> None:
 
 def _load_and_train(recipe: Recipe, run: Path) -> None:
     paintings = datasets.load_paintings(recipe.styles)
-    check(recipe, paintings)
+    check(recipe)
     photos = datasets.load_photos(recipe.data, recipe.data_dir)
     print(f"{len(photos.training)} photos to train on, styles: {', '.join(paintings)}")
     train(recipe, photos, paintings, run)
