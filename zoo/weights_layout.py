@@ -34,16 +34,27 @@ def load(model: keras.Model, path: str | Path) -> None:
         found = layout(path)
     except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
         raise ValueError(f"{path}: is no file of weights ({_line(error)})") from None
-    for name in sorted(expected | found):
-        if expected.get(name) != found.get(name):
-            raise ValueError(
-                f"{path}: does not fit {model.name}. At {name} expected "
-                f"{expected.get(name, 'nothing')}. Received: {found.get(name, 'nothing')}"
-            )
+    for name in _misfits(expected, found):
+        raise ValueError(
+            f"{path}: does not fit {model.name}. At {name} expected "
+            f"{expected.get(name, 'nothing')}. Received: {found.get(name, 'nothing')}"
+        )
     try:
         model.load_weights(path)
     except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
         raise ValueError(f"{path}: cannot be read ({_line(error)})") from None
+
+
+def _misfits(expected: dict[str, str], found: dict[str, str]) -> list[str]:
+    """Where two layouts differ, arrays first.
+
+    Layers without weights may be added, or left out, such as a softmax at the end. But one in the
+    place of another makes another model: an activation, for example.
+    """
+    differing = [n for n in sorted(expected | found) if expected.get(n) != found.get(n)]
+    arrays = [n for n in differing if any(n in x and "array" in x[n] for x in (expected, found))]
+    replaced = all(any(n in x for n in differing) for x in (expected, found))
+    return arrays or (differing if replaced else [])
 
 
 def layout(path: str | Path) -> dict[str, str]:

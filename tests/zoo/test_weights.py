@@ -126,6 +126,7 @@ def test_a_damaged_file_in_the_cache_is_replaced(server, wheel, monkeypatch):
     assert hashlib.sha256(path.read_bytes()).hexdigest() == ROW.sha256
 
 
+@pytest.mark.timeout(900)
 def test_a_thousand_corruptions_of_published_weights_are_never_loaded(monkeypatch, tmp_path):
     monkeypatch.setattr(weights, "BESIDE", tmp_path)
     content = (ROOT / "zoo" / "weights" / ROW.file).read_bytes()
