@@ -82,7 +82,8 @@ def _walk(group: h5py.Group, name: str, where: str, found: dict[str, str]) -> No
         raise ValueError(f"{where} points elsewhere")
     thing = group[name]
     if isinstance(thing, h5py.Group):
-        found[where] = f"layer {thing.attrs['name']}" if "name" in thing.attrs else "a group"
+        named = "name" in thing.attrs and where != "/vars"  # That is the model, called as you like.
+        found[where] = f"layer {thing.attrs['name']}" if named else "a group"
         for child in thing:
             _walk(thing, child, f"{where}/{child}", found)
         return

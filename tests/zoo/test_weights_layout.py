@@ -30,6 +30,7 @@ def test_right_weights_arrive(path):
     made = model()
     before = made.get_weights()
     load(made, path)
+    load(zoo.UNet((None, None, 1), filters=2, depth=1, activation="relu", name="mine"), path)
     other = model()
     other.load_weights(path)
     for ours, keras_own in zip(made.get_weights(), other.get_weights(), strict=True):
