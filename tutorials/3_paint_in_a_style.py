@@ -38,7 +38,7 @@ import kerasadv
 import zoo
 from kerasadv.losses.perceptual import perceptual_terms
 from kerasadv.losses.total_variation import total_variation
-from zoo.style_transfer.data import middle
+from zoo.style_transfer.data import middle_square
 
 PHOTO = None  # path of a picture of yours; None: the scene drawn below
 PAINTING = None  # path of a picture of a painting; None: the one drawn below
@@ -178,7 +178,7 @@ def draw_painting():
 
 def load(path, draw):
     """A picture of a file, or a drawn one, as a batch of one: float32, 0 to 255."""
-    picture = draw() if path is None else middle(kerasadv.data.read_image(path), SIZE)
+    picture = draw() if path is None else middle_square(kerasadv.data.read_image(path), SIZE)
     return picture[None].astype("float32")
 
 

@@ -6,11 +6,12 @@ import inspect
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import keras
 import numpy as np
 
-from kerasadv.training.run_files import read_json
+from kerasadv.training.run_files import load_model, read_json
 from zoo.download import WeightsMismatch, WeightsMissing, check_file, fetch
 from zoo.weights_layout import load
 
@@ -21,6 +22,8 @@ BESIDE = HOME / "weights"
 TABLE = "published.json"
 # Where else they are: the base address of a folder that `python -m zoo publish` made.
 ADDRESS = "KERASADV_ZOO_URL"
+
+M = TypeVar("M")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,7 +69,7 @@ def published(build: Callable[..., keras.Model]) -> Callable[..., keras.Model]:
     `weights` is `None`, the path of a `.weights.h5` file, or a name in the table of the folder
     that the function is in. A name brings the arguments that fit; others that are given must agree.
     """
-    folder = build.__module__.split(".")[-2]
+    folder = _folder(build)
 
     @functools.wraps(build)
     def model(*args, **kwargs):
@@ -98,6 +101,32 @@ def published(build: Callable[..., keras.Model]) -> Callable[..., keras.Model]:
         return made
 
     return model
+
+
+def trained(weights: str | Path, build: Callable[..., M]) -> M:
+    """A trained model, as the `--weights` of a command names it.
+
+    Args:
+        weights: A published name, or the file with the weights that a training left.
+        build: The function of `zoo` that builds the model, or one in the same folder.
+
+    Raises:
+        ValueError: If there is no such name or file, or the file does not fit the `model.json`
+            beside it.
+        OSError: If published weights cannot be had.
+    """
+    rows = table(_folder(build))
+    if weights in rows:
+        return build(weights=weights)
+    if not Path(weights).is_file():
+        known = ", ".join(["the model.weights.h5 of a run", *rows])
+        raise WeightsMissing(f"{weights}: there is no such file; expected one of {known}")
+    return load_model(weights, build)
+
+
+def _folder(build: Callable) -> str:
+    """The folder of `zoo` that a function is in."""
+    return build.__module__.split(".")[-2]
 
 
 def _plain(value):

@@ -64,8 +64,10 @@ class VGG(keras.Model):
     def __init__(self, name, layers, weights, value_range):
         if name not in _CONVOLUTIONS:
             raise ValueError(f"`name`: expected 'vgg16' or 'vgg19'. Received: name={name!r}")
-        layers = [layers] if isinstance(layers, str) else list(layers)
         known = _names(name)
+        if not isinstance(layers, (str, list, tuple)):
+            raise ValueError(f"`layers`: expected names among {known}. Received: {layers!r}")
+        layers = [layers] if isinstance(layers, str) else list(layers)
         unknown = [layer for layer in layers if layer not in known]
         if not layers or unknown:
             raise ValueError(

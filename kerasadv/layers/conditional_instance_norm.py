@@ -62,8 +62,8 @@ class ConditionalInstanceNormalization(keras.layers.Layer):
             raise ValueError(
                 f"`num_styles`: expected a whole number above 0. Received: num_styles={num_styles}"
             )
-        if not 0 < epsilon < float("inf"):
-            raise ValueError(f"`epsilon`: expected a number above 0. Received: epsilon={epsilon}")
+        if not isinstance(epsilon, (int, float)) or not 0 < epsilon < float("inf"):
+            raise ValueError(f"`epsilon`: expected a number above 0. Received: epsilon={epsilon!r}")
         self.num_styles = num_styles
         self.epsilon = epsilon
         self.gamma_initializer = keras.initializers.get(gamma_initializer)

@@ -1,6 +1,7 @@
 """The perceptual loss: images compared by what a trained network sees in them, not by pixels."""
 
 import math
+import numbers
 
 import keras
 from keras import ops
@@ -258,7 +259,7 @@ def _weights(argument, weights, extractor):
             f"`{argument}`: expected a dictionary of layer to weight. Received: {weights!r}"
         )
     for layer, weight in weights.items():
-        if not isinstance(weight, (int, float)) or not 0 <= weight < math.inf:
+        if not isinstance(weight, numbers.Real) or not 0 <= weight < math.inf:
             raise ValueError(
                 f"`{argument}`: expected a finite weight of at least 0 for {layer!r}. "
                 f"Received: {weight!r}"
@@ -266,7 +267,7 @@ def _weights(argument, weights, extractor):
         # A subclassed model tells its layers only when it is called.
         if hasattr(extractor, "outputs"):
             _at(_dictionary(extractor.output), layer, argument)
-    return dict(weights)
+    return {layer: float(weight) for layer, weight in weights.items()}
 
 
 def _gram_matrices(paintings, style):

@@ -1,5 +1,8 @@
 """Total variation: neighbouring pixels that differ cost, so that a picture stays smooth."""
 
+import math
+import numbers
+
 import keras
 from keras import ops
 
@@ -20,6 +23,12 @@ def total_variation(y_true, y_pred, beta=2.0):
     6.5
     """
     y_pred = ops.convert_to_tensor(y_pred)
+    sides = tuple(y_pred.shape[1:3])
+    if len(y_pred.shape) != 4 or any(side is not None and side < 2 for side in sides):
+        raise ValueError(
+            "`y_pred`: expected images, (batch, height, width, channels), of at least 2 x 2 "
+            f"pixels. Received: shape {tuple(y_pred.shape)}"
+        )
     # Squares of differences do not fit into half precision.
     x = ops.cast(y_pred, keras.backend.result_type(y_pred.dtype, "float32"))
     down = x[:, 1:, :-1] - x[:, :-1, :-1]
@@ -57,7 +66,7 @@ class TotalVariation(PerSample):
         anything. `sample_weight`: one weight per sample, `(batch,)`.
 
     Raises:
-        ValueError: If `beta` is below 1 or not finite.
+        ValueError: If `beta` is below 1 or not finite, or images are too small.
 
     Example:
     >>> import numpy as np
@@ -73,11 +82,11 @@ class TotalVariation(PerSample):
 
     def __init__(self, beta=2.0, name="total_variation", **kwargs):
         super().__init__(name=name, **kwargs)
-        if not 1 <= beta < float("inf"):
+        if not isinstance(beta, numbers.Real) or not 1 <= beta < math.inf:
             raise ValueError(
-                f"`beta`: expected a finite number of at least 1. Received: beta={beta}"
+                f"`beta`: expected a finite number of at least 1. Received: beta={beta!r}"
             )
-        self.beta = beta
+        self.beta = float(beta)
 
     def call(self, y_true, y_pred):
         return total_variation(y_true, y_pred, beta=self.beta)

@@ -16,7 +16,8 @@ class LossTerms(keras.callbacks.Callback):
 
     Adds the mean of each term of a `Compound` or a `Perceptual` loss, and of one within the other,
     to the logs of each epoch under the term's name (`val_` before it for validation, `_loss` behind
-    it if a metric has that name), so that the progress bar, `History` and every later callback show
+    it if a metric has that name, its loss' name and `_` before it if another loss has such a term),
+    so that the progress bar, `History` and every later callback show
     it. At the start of an epoch it moves the weights that are functions of the epoch. As soon as
     the loss is NaN or infinite it ends training with an error that names the term. With any other
     loss it only does the last.
@@ -59,17 +60,25 @@ class LossTerms(keras.callbacks.Callback):
         return [loss for loss in losses if isinstance(loss, Compound)]
 
     @property
-    def _with_terms(self) -> list:
+    def _with_terms(self) -> list[tuple[str, keras.losses.Loss]]:
+        """The losses that have terms, after what they are called."""
         losses = keras.tree.flatten(getattr(self.model, "loss", None))
-        within = [loss for compound in self._compounds for loss in compound.losses.values()]
-        return [loss for loss in (*within, *losses) if hasattr(loss, "terms")]
+        within = [item for compound in self._compounds for item in compound.losses.items()]
+        named = [(getattr(loss, "name", ""), loss) for loss in losses]
+        return [(name, loss) for name, loss in (*named, *within) if hasattr(loss, "terms")]
+
+    def _reset_terms(self):
+        for _, loss in self._with_terms:
+            loss.reset_terms()
 
     def _take_terms(self) -> dict[str, float]:
         """The means of all terms so far, which start anew."""
         terms: dict[str, float] = {}
-        for loss in self._with_terms:
-            terms |= loss.terms()
-            loss.reset_terms()
+        for name, loss in self._with_terms:
+            for term, value in loss.terms().items():
+                # Two losses may have terms of one name.
+                terms[f"{name}_{term}" if term in terms else term] = value
+        self._reset_terms()  # Not one by one: a `Compound` resets those within it.
         return terms
 
     def on_train_begin(self, logs=None):
@@ -83,8 +92,7 @@ class LossTerms(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch, logs=None):
         for compound in self._compounds:
             compound.set_epoch(epoch)
-        for loss in self._with_terms:
-            loss.reset_terms()
+        self._reset_terms()
         self._training, self._validation = {}, {}
 
     def on_train_batch_end(self, batch, logs=None):

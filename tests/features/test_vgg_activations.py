@@ -139,6 +139,7 @@ def test_is_saved_as_the_arguments_it_was_made_from(saved):
     [
         ({"name": "vgg11"}, "name"),
         ({"layers": []}, "layers"),
+        ({"layers": 5}, "layers"),
         ({"layers": ["block3_conv9"]}, "layers"),
         ({"name": "vgg16", "layers": ["block3_conv4"]}, "layers"),
         ({"value_range": (1, 0)}, "value_range"),

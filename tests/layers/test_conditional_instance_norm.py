@@ -82,6 +82,7 @@ def test_styles_of_another_number_are_named(styles):
         ({"num_styles": 0}, "num_styles"),
         ({"num_styles": 1.5}, "num_styles"),
         ({"num_styles": 1, "epsilon": 0}, "epsilon"),
+        ({"num_styles": 1, "epsilon": "1"}, "epsilon"),
         ({"num_styles": 1, "epsilon": float("nan")}, "epsilon"),
     ],
 )

@@ -1,5 +1,6 @@
 """The perceptual loss: its formulas, the code of others, one look at each image, what is saved."""
 
+import json
 import zipfile
 
 import keras
@@ -349,3 +350,8 @@ def test_on_jax_the_model_may_carry_the_weights_of_the_extractor():
     before = ops.convert_to_numpy(extractor.variables[0])
     model.fit(TRUE, TRUE, verbose=0)
     np.testing.assert_array_equal(extractor.variables[0], before)
+
+
+def test_weights_from_numpy_can_be_saved():
+    config = Perceptual(eyes(), content={"pixels": np.float32(0.5)}).get_config()
+    assert json.dumps(config["content"]) == '{"pixels": 0.5}'

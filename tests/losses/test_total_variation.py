@@ -1,5 +1,7 @@
 """Total variation against the formula, and against the code of others."""
 
+import json
+
 import keras
 import numpy as np
 import pytest
@@ -62,7 +64,18 @@ def test_a_flat_picture_costs_nothing_and_half_precision_does_not_overflow():
     np.testing.assert_allclose(TotalVariation()(board, board), 2 * 65025.0)
 
 
-@pytest.mark.parametrize("beta", [0.5, float("inf"), float("nan"), -1])
+@pytest.mark.parametrize("beta", [0.5, float("inf"), float("nan"), -1, "2", None])
 def test_bad_powers_are_named(beta):
     with pytest.raises(ValueError, match="`beta`.*Received"):
         TotalVariation(beta)
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 8, 3), (1, 8, 1, 3), (8, 8, 3)])
+def test_pictures_without_neighbours_are_refused(shape):
+    with pytest.raises(ValueError, match="`y_pred`: expected images, .*at least 2 x 2 pixels"):
+        total_variation(None, np.zeros(shape, "float32"))
+
+
+def test_a_power_from_numpy_can_be_saved():
+    config = TotalVariation(np.float32(1.5)).get_config()
+    assert TotalVariation.from_config(json.loads(json.dumps(config))).beta == 1.5

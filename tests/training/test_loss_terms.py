@@ -128,3 +128,17 @@ def test_a_compound_in_a_list_or_a_dictionary_is_found(wrap):
     masks = {"head": MASKS} if isinstance(wrap(loss), dict) else [MASKS]
     history = net.fit(IMAGES, masks, epochs=2, callbacks=[LossTerms()], verbose=0).history
     np.testing.assert_allclose(history["loss"], np.multiply([1, 2], history["overlap"]), rtol=1e-5)
+
+
+def test_terms_of_the_same_name_all_show():
+    image = keras.Input((8, 8, 1))
+    pixels = keras.Model(image, {"pixels": image})
+    near = kerasadv.losses.Perceptual(pixels, content={"pixels": 1.0})
+    far = kerasadv.losses.Perceptual(pixels, content={"pixels": 3.0})
+    net = model(Compound({"near": near, "far": far}))
+    history = net.fit(IMAGES, MASKS, callbacks=[LossTerms()], verbose=0).history
+    assert set(history) == {"loss", "near", "far", "content", "far_content"}
+    # Nested terms are the same numbers as those of the loss that holds them.
+    assert history["content"] == pytest.approx(history["near"])
+    assert history["far_content"] == pytest.approx(history["far"])
+    assert history["far"][0] == pytest.approx(3 * history["near"][0])

@@ -8,7 +8,14 @@ import pytest
 from PIL import Image
 
 from kerasadv.data import DataError
-from zoo.style_transfer.data import Crops, load_paintings, load_photos, middle, resize, with_shares
+from zoo.style_transfer.data import (
+    Crops,
+    load_paintings,
+    load_photos,
+    middle_square,
+    resize,
+    with_shares,
+)
 
 RNG = np.random.default_rng(0)
 
@@ -186,9 +193,9 @@ def test_fewer_photos_than_a_batch_takes_are_named():
 def test_pictures_are_resized_by_their_shorter_side():
     assert resize(smooth(30, 60), 10).shape == (10, 20, 3)
     assert resize(smooth(90, 30), 60).shape == (180, 60, 3)
-    assert middle(smooth(31, 64), 16).shape == (16, 16, 3)
+    assert middle_square(smooth(31, 64), 16).shape == (16, 16, 3)
     image = smooth(8, 14)
-    np.testing.assert_array_equal(middle(image, 8), image[:, 3:11])
+    np.testing.assert_array_equal(middle_square(image, 8), image[:, 3:11])
 
 
 def test_shares_are_channels():

@@ -98,6 +98,15 @@ def test_a_path_is_a_path_and_an_unknown_name_is_told_the_others(tmp_path):
         zoo.UNet(weights="isbi2012")
 
 
+def test_commands_take_a_name_or_the_file_of_a_run(tmp_path):
+    named = weights.trained("dsb2018", zoo.UNet)
+    beside = weights.trained(weights.BESIDE / "unet-dsb2018" / "model.weights.h5", zoo.UNet)
+    for a, b in zip(named.get_weights(), beside.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    with pytest.raises(WeightsMissing, match="gone: there is no such file; .* of a run, dsb2018$"):
+        weights.trained(str(tmp_path / "gone"), zoo.UNet)
+
+
 def test_without_an_address_the_error_says_what_to_set(wheel, tmp_path):
     with pytest.raises(WeightsMissing, match="Set KERASADV_ZOO_URL to the address") as caught:
         zoo.ResidualClassifier(weights="fashion_mnist")

@@ -15,36 +15,35 @@ import keras
 import numpy as np
 
 import kerasadv
-from kerasadv.training.run_files import load_model, write_json
+from kerasadv.training.run_files import write_json
 from zoo.dcgan import data as datasets
 from zoo.dcgan import sample
 from zoo.dcgan.model import DCGANGenerator
 from zoo.noisy_labels.data import fashion_mnist
 from zoo.noisy_labels.model import ResidualClassifier
+from zoo.weights import trained
 
-# A classifier of Fashion-MNIST, trained on right labels; its card is zoo/noisy_labels/README.md.
-CLASSIFIER = (
-    Path(__file__).parents[1] / "weights" / "noisy_labels-fashion_mnist" / "model.weights.h5"
-)
+# A published classifier of Fashion-MNIST, trained on right labels; see zoo/noisy_labels/README.md.
+CLASSIFIER = "fashion_mnist"
 # The size of the sets of the kernel distance.
 _SET = 1000
 # Pictures that the extractor looks at together: Inception takes 100 MB for each.
 _BATCH = 50
 
 
-def load_extractor(classifier: str | Path) -> keras.Model:
+def load_extractor(classifier: str) -> keras.Model:
     """The features of a classifier before its last layer.
 
     Args:
-        classifier: The weights that a run of `zoo.noisy_labels.train` left, or `"inception_v3"`,
-            whose weights Keras downloads.
+        classifier: Published weights of a `ResidualClassifier`, those that a run of
+            `zoo.noisy_labels.train` left, or `"inception_v3"`, whose weights Keras downloads.
 
     Raises:
         ValueError: If the weights are not there or do not fit.
     """
     if classifier == "inception_v3":
         return kerasadv.features.inception_v3()
-    model = load_model(classifier, ResidualClassifier)
+    model = trained(classifier, ResidualClassifier)
     return keras.Model(model.input, model.get_layer("pool").output)
 
 
@@ -92,8 +91,8 @@ def main(argv: list[str] | None = None) -> None:
     add(
         "--classifier",
         default=CLASSIFIER,
-        help="model.weights.h5 of a run of zoo.noisy_labels.train, or inception_v3 (default: one "
-        "of Fashion-MNIST, trained on right labels)",
+        help="published weights of a classifier, model.weights.h5 of a run of "
+        "zoo.noisy_labels.train, or inception_v3 (default: fashion_mnist)",
     )
     add("--data", choices=datasets.SETS, default="fashion_mnist", help="(default: fashion_mnist)")
     add("--data-dir", help="directory with the files of the set")
@@ -115,7 +114,7 @@ def main(argv: list[str] | None = None) -> None:
 def _measured(options: argparse.Namespace) -> dict[str, dict[str, float]]:
     if options.number < 100:
         raise ValueError(f"--number: expected at least 100. Received: {options.number}")
-    generators = {path: load_model(path, DCGANGenerator) for path in options.weights}
+    generators = {path: trained(path, DCGANGenerator) for path in options.weights}
     extractor = load_extractor(options.classifier)
     first = next(iter(generators.values())).output_shape[1:]
     wanted = extractor.input_shape[1:]

@@ -27,13 +27,13 @@ def DCGANGenerator(  # noqa: N802  A class name, as the models of keras.applicat
 ):
     """The generator of a DCGAN: from a latent to a square picture.
 
-    A dense layer makes the smallest stage, of 4 to 7 pixels; transposed convolutions of stride 2
-    double it until the picture is there, at half as many channels each time. Batch normalization
-    after each layer but the last, `tanh` at the end.
+    A dense layer makes the smallest stage, of 3 or 4 pixels; transposed convolutions of stride 2
+    double it until the picture is there, at half as many channels each time, and what is a row and
+    a column too large is cropped (28 pixels come from 14, 7 and 4). Batch normalization after each
+    layer but the last, `tanh` at the end.
 
     Args:
-        image_size: Height and width of the pictures: 4, 5, 6 or 7 times a power of two, such as
-            28, 32 and 64.
+        image_size: Height and width of the pictures, at least 8.
         channels: 1 for grey, 3 for RGB.
         latent_size: How many numbers a picture is made of.
         filters: Channels of the last stage before the picture.
@@ -62,17 +62,17 @@ def DCGANGenerator(  # noqa: N802  A class name, as the models of keras.applicat
         adversarial networks", ICLR 2016.
     """
     _check_counts(channels=channels, latent_size=latent_size, filters=filters)
-    side, doublings = stages(image_size)
+    smallest, *larger = reversed(halvings(image_size))
     inputs = keras.Input((latent_size,), name="latent")
-    width = filters * 2 ** (doublings - 1)
+    width = filters * 2 ** (len(larger) - 1)
     x = layers.Dense(
-        side * side * width, use_bias=False, kernel_initializer=_weights(), name="project"
+        smallest * smallest * width, use_bias=False, kernel_initializer=_weights(), name="project"
     )(inputs)
-    x = layers.Reshape((side, side, width), name="reshape")(x)
-    for stage in range(1, doublings + 1):
+    x = layers.Reshape((smallest, smallest, width), name="reshape")(x)
+    for stage, side in enumerate(larger, start=1):
         x = _normalization(f"stage{stage}")(x)
         x = _activation(activation, f"stage{stage}")(x)
-        last = stage == doublings
+        last = stage == len(larger)
         x = layers.Conv2DTranspose(
             channels if last else width // 2**stage,
             _KERNEL,
@@ -82,6 +82,8 @@ def DCGANGenerator(  # noqa: N802  A class name, as the models of keras.applicat
             kernel_initializer=_weights(),
             name="picture" if last else f"double{stage}",
         )(x)
+        if side % 2:
+            x = layers.Cropping2D(((0, 1), (0, 1)), name=f"crop{stage}")(x)
     outputs = layers.Activation("tanh", dtype="float32", name="tanh")(x)
     return keras.Model(inputs, outputs, name=name)
 
@@ -96,12 +98,11 @@ def DCGANDiscriminator(  # noqa: N802
 ):
     """The discriminator of a DCGAN: from a square picture to a score.
 
-    Convolutions of stride 2 halve the picture until 4 to 7 pixels are left, at twice as many
+    Convolutions of stride 2 halve the picture until 3 or 4 pixels are left, at twice as many
     channels each time; a dense layer weighs them.
 
     Args:
-        image_size: Height and width of the pictures: 4, 5, 6 or 7 times a power of two, such as
-            28, 32 and 64.
+        image_size: Height and width of the pictures, at least 8.
         channels: 1 for grey, 3 for RGB.
         filters: Channels of the first stage.
         activation: As `DCGANGenerator` takes it.
@@ -134,10 +135,10 @@ def DCGANDiscriminator(  # noqa: N802
             "`batch_normalization`: expected True or False. "
             f"Received: batch_normalization={batch_normalization!r}"
         )
-    _, halvings = stages(image_size)
+    stages = len(halvings(image_size)) - 1
     inputs = keras.Input((image_size, image_size, channels), name="picture")
     x = inputs
-    for stage in range(1, halvings + 1):
+    for stage in range(1, stages + 1):
         # Not the first: the generator would be judged by the brightness of whole batches.
         normalized = batch_normalization and stage > 1
         x = layers.Conv2D(
@@ -157,26 +158,29 @@ def DCGANDiscriminator(  # noqa: N802
     return keras.Model(inputs, outputs, name=name)
 
 
-def stages(image_size):
-    """Side of the smallest stage of a picture of `image_size` pixels, and how often it is doubled.
+def halvings(image_size):
+    """The sides of the stages between a picture of `image_size` pixels and the smallest, of 3 or 4.
+
+    As far as that, so that what judges the last stage sees whole pictures: a player that stops at
+    7 x 7 knows patches of 10 pixels and makes, or lets pass, things without a shape.
 
     Raises:
         ValueError: If that is not possible.
 
     Example:
-    >>> from zoo.dcgan.model import stages
-    >>> stages(28), stages(32), stages(64)
-    ((7, 2), (4, 3), (4, 4))
+    >>> from zoo.dcgan.model import halvings
+    >>> halvings(28), halvings(64)
+    ([28, 14, 7, 4], [64, 32, 16, 8, 4])
     """
-    side, doublings = image_size, 0
-    while isinstance(side, int) and side > 7 and side % 2 == 0:
-        side, doublings = side // 2, doublings + 1
-    if not isinstance(side, int) or not 4 <= side <= 7 or doublings == 0:
+    if not isinstance(image_size, int) or image_size < 8:
         raise ValueError(
-            "`image_size`: expected 4, 5, 6 or 7 times a power of two, such as 28, 32 or 64. "
+            "`image_size`: expected a whole number of at least 8. "
             f"Received: image_size={image_size!r}"
         )
-    return side, doublings
+    sides = [image_size]
+    while sides[-1] > 4:
+        sides.append((sides[-1] + 1) // 2)
+    return sides
 
 
 def _check_counts(**counts):

@@ -16,10 +16,10 @@ from PIL import Image
 
 from kerasadv.data import DataError
 from kerasadv.data.files import check_target
-from kerasadv.training.run_files import load_model
 from kerasadv.training.sampling import sheet
 from zoo.dcgan.data import unscale
 from zoo.dcgan.model import DCGANGenerator
+from zoo.weights import trained
 
 # Pictures in a row that walks from one latent to another.
 WALK = 8
@@ -145,7 +145,7 @@ def _made(arguments) -> list[Path]:
         )
     targets = {kind: Path(p) for kind, p in (("png", output), ("npz", arguments.npz)) if p}
     _check(targets, Path(arguments.weights))
-    generator = load_model(arguments.weights, DCGANGenerator)
+    generator = trained(arguments.weights, DCGANGenerator)
     drawn = latents(
         2 * number // WALK if walk else number, generator.input_shape[1], arguments.seed
     )
@@ -160,12 +160,13 @@ def _made(arguments) -> list[Path]:
 def _check(targets: dict[str, Path], weights: Path) -> None:
     """Raise a `DataError` for files that cannot be written, before anything is made."""
     for kind, target in targets.items():
-        if kind == "npz" and target.suffix != ".npz":
-            raise DataError(f"--npz: expected a file that ends in .npz. Received: {target}")
         if target.resolve() == weights.resolve():
             raise DataError(f"{target}: are the weights, which would be lost")
         if kind == "png":
             check_target(target)
+            continue
+        if target.suffix != ".npz":
+            raise DataError(f"--npz: expected a file that ends in .npz. Received: {target}")
         if target.is_dir():
             raise DataError(f"{target}: is a directory; name a file")
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -22,7 +22,7 @@ from kerasadv.training.run_files import MODEL, keep_row, read_json, write_json
 from kerasadv.training.sampling import sheet
 from zoo.dcgan import data as datasets
 from zoo.dcgan import sample
-from zoo.dcgan.model import DCGANDiscriminator, DCGANGenerator, stages
+from zoo.dcgan.model import DCGANDiscriminator, DCGANGenerator, halvings
 
 LATENT_SIZE = 128
 # Pictures of a sheet, always of the same latents: those that `sample` takes by default.
@@ -225,7 +225,7 @@ def check(recipe: Recipe, images: np.ndarray | None = None) -> None:
     if wrong:
         raise DataError(wrong)
     if recipe.image_size is not None:
-        stages(recipe.image_size)
+        halvings(recipe.image_size)
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -106,7 +106,7 @@ def resize(image: np.ndarray, short: int) -> np.ndarray:
     return np.asarray(Image.fromarray(image).resize(size, Image.Resampling.LANCZOS))
 
 
-def middle(image: np.ndarray, size: int) -> np.ndarray:
+def middle_square(image: np.ndarray, size: int) -> np.ndarray:
     """The middle square of an image, as a square of `size` pixels."""
     image = resize(image, size)
     top, left = (image.shape[0] - size) // 2, (image.shape[1] - size) // 2

@@ -127,7 +127,7 @@ def main(argv: list[str] | None = None) -> None:
             if Path(path).stem in squares:
                 raise ValueError(f"{path}: has the name of another photo; rename one of them")
             image = read_image(path, background="white")
-            squares[Path(path).stem] = datasets.middle(image, options.size)
+            squares[Path(path).stem] = datasets.middle_square(image, options.size)
         options.output.mkdir(parents=True, exist_ok=True)
         _measure(model, objective, squares, options)
     except (ValueError, OSError) as error:

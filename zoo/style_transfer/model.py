@@ -37,8 +37,7 @@ def StyleTransfer(  # noqa: N802  A class name, as the models of keras.applicati
         painted images of the same range and size, float32.
 
     Raises:
-        ValueError: If an argument is out of range; also when the model is called on an image that
-            is too small.
+        ValueError: If an argument is out of range.
 
     Example:
     >>> import numpy as np

@@ -16,26 +16,30 @@ from PIL import Image, ImageDraw
 
 from kerasadv.data import DataError, read_image
 from kerasadv.data.files import check_target
-from kerasadv.training.run_files import load_model
 from zoo.style_transfer.data import check_size
 from zoo.style_transfer.model import StyleTransfer
 from zoo.style_transfer.tiles import Painter
+from zoo.weights import table, trained
 
 # Pixels of the longer side of a photo in a sheet.
 SHEET = 384
 
 
 def load(weights: str | Path) -> tuple[keras.Model, list[str]]:
-    """A network from the weights that `zoo.style_transfer.train` left, and its styles.
+    """A network, by its published name or the weights that a training left, and its styles.
 
     Raises:
-        ValueError: If the weights, or the `model.json` beside them, are not there or do not fit.
+        ValueError: If the weights, or the `model.json` beside them, do not fit.
+        OSError: If there are no such weights.
     """
+    rows = table("style_transfer")
+    if weights in rows:
+        return StyleTransfer(weights=weights), rows[str(weights)].labels
 
     def build(styles, **arguments):
         return StyleTransfer(num_styles=len(styles), **arguments), list(styles)
 
-    return load_model(weights, build)
+    return trained(weights, build)
 
 
 def blend(text: str, styles: Sequence[str]) -> np.ndarray:

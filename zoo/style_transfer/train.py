@@ -146,7 +146,7 @@ class Gallery:
 
     def __init__(self, photos: dict[str, np.ndarray], objective: Objective, size: int):
         chosen = list(photos.values())[:4]
-        self.photos = np.stack([datasets.middle(photo, size) for photo in chosen])
+        self.photos = np.stack([datasets.middle_square(photo, size) for photo in chosen])
         self.objective = objective
 
     def __call__(self, model) -> dict:

@@ -1,5 +1,6 @@
 """Labels the pixels of pictures with a trained U-Net: a mask and an overlay as PNG.
 
+python -m zoo.unet.predict cells.png --weights dsb2018
 python -m zoo.unet.predict photo.png --weights runs/unet-.../model.weights.h5
 """
 
@@ -12,8 +13,8 @@ import numpy as np
 from PIL import Image
 
 from kerasadv.data import DataError, overlay, read_image
-from kerasadv.training.run_files import load_model
 from zoo.unet.model import UNet
+from zoo.weights import table, trained
 
 
 def label(model: keras.Model, image: np.ndarray) -> np.ndarray:
@@ -49,7 +50,8 @@ def main(argv: list[str] | None = None) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("pictures", nargs="+", help="PNG, JPEG, WebP or TIFF files")
-    parser.add_argument("--weights", required=True, help="model.weights.h5 of a run")
+    names = ", ".join(table("unet"))
+    parser.add_argument("--weights", required=True, help=f"{names}, or model.weights.h5 of a run")
     parser.add_argument("--output", default=".", help="folder for the results (default: here)")
     arguments = parser.parse_args(argv)
     output = Path(arguments.output)
@@ -59,7 +61,7 @@ def main(argv: list[str] | None = None) -> None:
     if twice:
         sys.exit(f"error: {twice[0]}: several pictures of this name; predict them one by one")
     try:
-        model = load_model(arguments.weights, UNet)
+        model = trained(arguments.weights, UNet)
         output.mkdir(parents=True, exist_ok=True)
     except (ValueError, OSError) as error:
         sys.exit(f"error: {error}")
