@@ -3,6 +3,7 @@
 python -m zoo                            a table of what there is
 python -m zoo download unet/dsb2018      fetch weights now, to use them offline later
 python -m zoo verify                     look at every file: size, SHA-256, what the model makes
+python -m zoo export unet/dsb2018 --format onnx --output exported
 python -m zoo publish FOLDER             a folder for any web server; KERASADV_ZOO_URL names it
 python -m zoo add RUN unet/mine --data "my cells" --licence CC0
 """
@@ -11,7 +12,10 @@ import argparse
 import sys
 from pathlib import Path
 
+import zoo
 from zoo import publishing
+from zoo.export import FORMATS, PRECISIONS
+from zoo.export import export as write
 from zoo.weights import Published, cache, find, here, tables
 
 
@@ -31,6 +35,17 @@ def main(argv: list[str] | None = None) -> None:
     argument = add_command(download, "fetch weights into the cache")
     argument("names", nargs="+", help="as in the table, or all")
     add_command(verify, "look at every file that is here")
+    argument = add_command(export, "write a model for programs without Keras")
+    argument("name", help="as in the table")
+    argument("--format", required=True, choices=list(FORMATS))
+    argument("--size", help="HEIGHTxWIDTH of images (default: free, where the model's is)")
+    argument(
+        "--precision",
+        default="float32",
+        choices=PRECISIONS,
+        help="of the weights, with litert; how far outputs are off is measured (default: float32)",
+    )
+    argument("--output", type=Path, default=Path("."), help="folder (default: here)")
     argument = add_command(publish, "make a folder that any web server can serve")
     argument("folder", type=Path)
     argument = add_command(add, "publish what a training left")
@@ -62,13 +77,36 @@ def _cells(row: Published) -> list[str]:
 
 def download(names: list[str]) -> None:
     """Fetch weights that are not here yet."""
+    wanted = {name: _row(name) for name in (tables() if names == ["all"] else names)}
+    for name, row in wanted.items():
+        print(f"{name}: {find(row)}")
+
+
+def export(name: str, format: str, size: str | None, precision: str, output: Path) -> None:
+    """Write a model in another format, and say how far it is off."""
+    row, pair = _row(name), None
+    if size is not None:
+        sides = size.split("x")
+        if len(sides) != 2 or not all(side.isdecimal() and int(side) for side in sides):
+            raise ValueError(f"--size: expected HEIGHTxWIDTH, as in 256x256. Received: {size!r}")
+        pair = (int(sides[0]), int(sides[1]))
+    parts = [name.replace("/", "-"), *([size] if size else [])]
+    parts += [precision] if precision != "float32" else []
+    target = output / ("-".join(parts) + FORMATS[format][0])
+    model = getattr(zoo, row.model)(weights=name.split("/")[1])
+    found = write(model, format, target, pair, precision, row.labels)
+    print(
+        f"{target}: {found['bytes'] / 1e6:.1f} MB; outputs of up to {found['largest_output']:g} "
+        f"are off by at most {found['largest_difference']:.2g}, "
+        f"{found['mean_difference']:.2g} in the mean"
+    )
+
+
+def _row(name: str) -> Published:
     rows = tables()
-    wanted = list(rows) if names == ["all"] else names
-    for name in wanted:
-        if name not in rows:
-            raise ValueError(f"{name}: expected all or some of {', '.join(rows)}")
-    for name in wanted:
-        print(f"{name}: {find(rows[name])}")
+    if name not in rows:
+        raise ValueError(f"{name}: expected one of {', '.join(rows)}")
+    return rows[name]
 
 
 def verify() -> None:

@@ -177,10 +177,7 @@ def find(row: Published) -> Path:
 
 
 def fingerprint(model: keras.Model) -> list[float]:
-    """What a model makes of waves: mean, standard deviation and six values of its output.
-
-    Images are 64 x 64 where their size is free, with values from 0 to 255; other inputs have
-    values from -1 to 1.
+    """What a model makes of `waves`: mean, standard deviation and six values of its output.
 
     Example:
     >>> import keras
@@ -189,12 +186,30 @@ def fingerprint(model: keras.Model) -> list[float]:
     >>> [round(x) for x in fingerprint(half)]  # 127.5 (1 + sin(0.7 k)) / 2, k = 0, 1, 2, 3
     [103, 24, 64, 64, 105, 105, 127, 119]
     """
-    inputs = []
-    for tensor in model.inputs:
-        shape = [64 if length is None else length for length in tensor.shape[1:]]
-        waves = np.sin(0.7 * np.arange(np.prod(shape))).reshape(1, *shape)
-        inputs.append((127.5 * (1 + waves) if len(shape) == 3 else waves).astype("float32"))
+    inputs = waves(model)
     output = np.asarray(model.predict_on_batch(inputs if len(inputs) > 1 else inputs[0]))
     output = output.astype("float64").ravel()
     values = output[np.linspace(0, output.size - 1, 6).astype(int)]
     return [float(f"{x:.6g}") for x in (output.mean(), output.std(), *values)]
+
+
+def waves(
+    model: keras.Model, height: int = 64, width: int = 64, batch: int = 1
+) -> list[np.ndarray]:
+    """Inputs that are the same everywhere: images with values from 0 to 255, others from -1 to 1.
+
+    Args:
+        model: What they are for.
+        height, width: Of images whose size is free.
+        batch: How many samples.
+
+    Returns:
+        One float32 array for each of the model's inputs.
+    """
+    inputs = []
+    for tensor in model.inputs:
+        free = iter((height, width))
+        shape = [next(free) if length is None else length for length in tensor.shape[1:]]
+        wave = np.sin(0.7 * np.arange(batch * np.prod(shape))).reshape(batch, *shape)
+        inputs.append((127.5 * (1 + wave) if len(shape) == 3 else wave).astype("float32"))
+    return inputs

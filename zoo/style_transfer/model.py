@@ -102,6 +102,39 @@ class AsLargeAs(layers.Layer):
 
 
 @register
+class Doubled(layers.Layer):
+    """Doubles height and width of images by repeating each pixel.
+
+    `keras.layers.UpSampling2D` does the same by an operation that forgets the number of channels
+    where the size is free, and that phones do not have.
+
+    Args:
+        **kwargs: `name` and `dtype`, as for every Keras layer.
+
+    Input shape:
+        Images, `(batch, height, width, channels)`.
+
+    Output shape:
+        `(batch, 2 * height, 2 * width, channels)`.
+    """
+
+    def build(self, input_shape):
+        self.built = True
+
+    def call(self, inputs):
+        _, height, width, channels = ops.shape(inputs)
+        # Beside each other in memory, each pixel twice, then each row twice.
+        x = ops.concatenate([inputs, inputs], axis=3)
+        x = ops.reshape(x, (-1, height, 2 * width, channels))
+        x = ops.concatenate([x, x], axis=2)
+        return ops.reshape(x, (-1, 2 * height, 2 * width, channels))
+
+    def compute_output_shape(self, input_shape):
+        batch, height, width, channels = input_shape
+        return (batch, height and 2 * height, width and 2 * width, channels)
+
+
+@register
 class Limited(layers.Layer):
     """Limits pixels to 0 ... 255, except while training.
 
@@ -147,7 +180,7 @@ def transform(image, filters, residual_blocks, normalize=None):
         y = _convolution(y, 4 * filters, 3, normalize, f"residual{block}_b", activation=None)
         x = layers.Add(name=f"residual{block}")([x, y])
     for name, number in (("double", 2 * filters), ("full", filters)):
-        x = layers.UpSampling2D(interpolation="nearest", name=f"{name}_grow")(x)
+        x = Doubled(name=f"{name}_grow")(x)
         x = _convolution(x, number, 3, normalize, name)
     x = _convolution(x, 3, 9, None, "leave", activation=None)
     x = AsLargeAs(name="crop")(x, image)

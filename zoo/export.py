@@ -1,0 +1,178 @@
+"""Published models for programs without Keras: SavedModel, ONNX and LiteRT, run and compared.
+
+What a model wants of its inputs, such as the scale of pixels, is part of what is written.
+"""
+
+import importlib.util
+import os
+import tempfile
+import warnings
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from kerasadv.training.run_files import write_json
+from zoo.weights import waves
+
+# The ending of each format, and the packages that write and run it.
+FORMATS = {
+    "saved_model": ("", ()),
+    "onnx": (".onnx", ("tf2onnx", "onnx", "onnxruntime")),
+    "litert": (".tflite", ("ai_edge_litert",)),
+}
+# Of the weights: whole, a half or a quarter of the size.
+PRECISIONS = ("float32", "float16", "int8")
+# How far outputs may be off, of the largest of them, or of 1.
+LIMIT = 1e-5
+
+
+def export(
+    model: keras.Model,
+    format: str,
+    target: Path,
+    size: tuple[int, int] | None = None,
+    precision: str = "float32",
+    labels: list[str] | None = None,
+) -> dict:
+    """Write a model, run what was written, and describe it in a JSON file beside it.
+
+    Args:
+        model: A model of the zoo.
+        format: `"saved_model"`, `"onnx"` or `"litert"`.
+        target: The file to write, or the folder for a SavedModel; must not exist.
+        size: Height and width of images; by default they stay free where the model's are. A fixed
+            size is faster, and some phones take nothing else.
+        precision: With `"litert"`, of the weights: `"float16"`, or `"int8"`, whose activations stay
+            float32. Outputs are then no longer equal; how far they are off is measured.
+        labels: Styles or classes, for the description.
+
+    Returns:
+        The description: `inputs`, `output`, `labels`, and the difference from Keras' outputs.
+
+    Raises:
+        ValueError: If an argument does not fit, `target` exists, a package is missing, or what was
+            written differs from the model.
+        OSError: If it cannot be written.
+
+    Reference:
+        The formats: https://www.tensorflow.org/guide/saved_model, https://onnx.ai and
+        https://ai.google.dev/edge/litert.
+    """
+    _check(format, target, precision)
+    if size is not None:
+        model = _fixed(model, size)
+    sizes = [size] if size is not None else [(64, 64), (96, 80)]
+    samples = [waves(model, *pair, batch=batch) for batch, pair in enumerate(sizes, start=1)]
+    # Before it is written: a model that has never been called is not.
+    expected = [np.asarray(model(_structure(sample), training=False)) for sample in samples]
+    target.parent.mkdir(parents=True, exist_ok=True)
+    # Beside its place, to which it is moved when it is whole and right.
+    with tempfile.TemporaryDirectory(dir=target.parent) as folder:
+        made = Path(folder) / f"exported{FORMATS[format][0]}"
+        _write(model, format, made, precision)
+        names = [tensor.name for tensor in model.inputs]
+        received = [_run(format, made, dict(zip(names, sample))) for sample in samples]
+        off = np.concatenate([abs(a - b).ravel() for a, b in zip(expected, received, strict=True)])
+        scale = max(1.0, *(float(abs(x).max()) for x in expected))
+        if precision == "float32" and not off.max() <= LIMIT * scale:
+            raise ValueError(
+                f"{format}: expected outputs within {LIMIT * scale:g} of Keras'. "
+                f"Received: {off.max():g}"
+            )
+        description = {
+            "format": format,
+            "precision": precision,
+            "bytes": _bytes(made),
+            "inputs": {tensor.name: list(tensor.shape) for tensor in model.inputs},
+            "output": list(model.output_shape),
+            "labels": labels or [],
+            "largest_output": scale,
+            "largest_difference": float(off.max()),
+            "mean_difference": float(off.mean()),
+        }
+        write_json(Path(folder) / "exported.json", description)
+        os.replace(made, target)
+        os.replace(Path(folder) / "exported.json", beside(target))
+    return description
+
+
+def beside(target: Path) -> Path:
+    """The description of an exported model."""
+    return target.with_name(f"{target.name}.json")
+
+
+def _check(format: str, target: Path, precision: str) -> None:
+    if format not in FORMATS:
+        raise ValueError(f"format: expected one of {', '.join(FORMATS)}. Received: {format!r}")
+    if precision not in PRECISIONS:
+        raise ValueError(
+            f"precision: expected one of {', '.join(PRECISIONS)}. Received: {precision!r}"
+        )
+    if precision != "float32" and format != "litert":
+        raise ValueError(f"precision: expected float32 with {format}. Received: {precision!r}")
+    missing = [name for name in FORMATS[format][1] if importlib.util.find_spec(name) is None]
+    if missing:
+        raise ValueError(
+            f"{format}: needs {', '.join(missing)}; pip install 'kerasadv[export]' brings them"
+        )
+    for path in (target, beside(target)):
+        if path.exists():
+            raise ValueError(f"{path}: exists; remove it, or name another folder")
+
+
+def _fixed(model: keras.Model, size: tuple[int, int]) -> keras.Model:
+    """The model on images of one size."""
+    shapes = [tensor.shape[1:] for tensor in model.inputs]
+    if not any(None in shape for shape in shapes):
+        raise ValueError(f"size: {model.name} has a fixed size. Received: {size}")
+    inputs = [
+        keras.Input((*size, shape[-1]) if None in shape else shape, name=tensor.name)
+        for shape, tensor in zip(shapes, model.inputs)
+    ]
+    return keras.Model(inputs, model(_structure(inputs)), name=model.name)
+
+
+def _structure(inputs: list):
+    """What a model is called with."""
+    return inputs if len(inputs) > 1 else inputs[0]
+
+
+def _write(model: keras.Model, format: str, path: Path, precision: str) -> None:
+    with warnings.catch_warnings():
+        # Of the packages that write; nobody here can mend what they are about.
+        warnings.simplefilter("ignore")
+        if format == "litert":
+            from tensorflow import float16, lite
+
+            options: dict = {"target_spec": {"supported_ops": [lite.OpsSet.TFLITE_BUILTINS]}}
+            if precision != "float32":
+                options["optimizations"] = [lite.Optimize.DEFAULT]
+            if precision == "float16":
+                options["target_spec"]["supported_types"] = [float16]
+            model.export(path, format="litert", verbose=False, **options)
+        else:
+            kind = "onnx" if format == "onnx" else "tf_saved_model"
+            model.export(path, format=kind, verbose=False)
+
+
+def _run(format: str, path: Path, inputs: dict[str, np.ndarray]) -> np.ndarray:
+    """The output of what was written, computed without Keras."""
+    if format == "onnx":
+        import onnxruntime
+
+        session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+        return session.run(None, inputs)[0]
+    if format == "litert":
+        from ai_edge_litert.interpreter import Interpreter
+
+        return next(iter(Interpreter(str(path)).get_signature_runner()(**inputs).values()))
+    from tensorflow import saved_model
+
+    outputs = saved_model.load(str(path)).signatures["serving_default"](**inputs)
+    return np.asarray(next(iter(outputs.values())))
+
+
+def _bytes(path: Path) -> int:
+    files = path.rglob("*") if path.is_dir() else [path]
+    return sum(file.stat().st_size for file in files if file.is_file())
