@@ -6,6 +6,7 @@ python -m zoo verify                     look at every file: size, SHA-256, what
 python -m zoo export unet/dsb2018 --format onnx --output exported
 python -m zoo publish FOLDER             a folder for any web server; KERASADV_ZOO_URL names it
 python -m zoo add RUN unet/mine --data "my cells" --licence CC0
+python -m zoo card style_transfer measured DIR/measured.md    a table goes into a model card
 """
 
 import argparse
@@ -13,7 +14,7 @@ import sys
 from pathlib import Path
 
 import zoo
-from zoo import publishing
+from zoo import cards, publishing
 from zoo.export import FORMATS, PRECISIONS
 from zoo.export import export as write
 from zoo.weights import Published, cache, find, here, tables
@@ -53,6 +54,10 @@ def main(argv: list[str] | None = None) -> None:
     argument("name", help="such as unet/cells")
     argument("--data", required=True, help="what it learned from")
     argument("--licence", required=True, help="that of the data")
+    argument = add_command(card, "put a table that was measured into a model card")
+    argument("folder", help="of the model, such as unet")
+    argument("part", help="of the card: what is between <!-- PART --> and <!-- end of PART -->")
+    argument("file", type=Path, help="a file with the table, in Markdown")
     options = vars(parser.parse_args(argv))
     try:
         options.pop("act")(**options)
@@ -70,9 +75,8 @@ def show() -> None:
 
 
 def _cells(row: Published) -> list[str]:
-    result = next((f"{k} {v:.4g}" for k, v in row.result.items() if isinstance(v, float)), "")
     size = f"{row.size / 1e6:.1f} MB"
-    return [row.model, size, result, row.data, row.licence, "yes" if here(row) else "no"]
+    return [row.model, size, row.headline, row.data, row.licence, "yes" if here(row) else "no"]
 
 
 def download(names: list[str]) -> None:
@@ -133,6 +137,12 @@ def add(run: Path, name: str, data: str, licence: str) -> None:
     """Add a row to a table, its files beside it."""
     row = publishing.add(run, name, data, licence)
     print(f"{name}: {row.size} bytes, from {row.command}")
+
+
+def card(folder: str, part: str, file: Path) -> None:
+    """Fill a part of a card from a file."""
+    cards.fill(cards.card(folder), part, file.read_text(encoding="utf-8"))
+    print(f"{cards.card(folder)}: {part} is that of {file}")
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import numpy as np
 import zoo
 from kerasadv.training import recipe as recipes
 from kerasadv.training.run_files import MODEL, read_json, write_json
-from zoo import weights
+from zoo import cards, weights
 from zoo.download import check_file, digest
 
 # The function in `zoo` that builds the model of a folder.
@@ -74,7 +74,10 @@ def add(run: Path, name: str, data: str, licence: str) -> weights.Published:
     )
     rows = weights.table(folder) | {short: row}
     table = weights.HOME / folder / weights.TABLE
-    write_json(table, {key: dataclasses.asdict(rows[key]) for key in sorted(rows)})
+    rows = {key: rows[key] for key in sorted(rows)}
+    write_json(table, {key: dataclasses.asdict(row) for key, row in rows.items()})
+    if cards.card(folder).is_file():
+        cards.fill(cards.card(folder), cards.WEIGHTS, cards.weights_table(rows))
     return row
 
 
@@ -128,7 +131,7 @@ def publish(folder: Path) -> list[Path]:
         shutil.copyfile(source, target)
         made.append(target)
     for name in sorted({name.split("/")[0] for name in rows}):
-        card = weights.HOME / name / "README.md"
+        card = cards.card(name)
         if card.is_file():
             made.append(Path(shutil.copyfile(card, folder / f"{name}.md")))
     # Last: who finds it finds all the rest.

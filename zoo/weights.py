@@ -43,6 +43,12 @@ class Published:
     minutes: float | None = None
     labels: list[str] = dataclasses.field(default_factory=list)  # Styles or classes, in order.
 
+    @property
+    def headline(self) -> str:
+        """The first number of its result that is no count, and what it is called."""
+        numbers = ((name, x) for name, x in self.result.items() if isinstance(x, float))
+        return next((f"{name.replace('_', ' ')} {x:.4g}" for name, x in numbers), "")
+
 
 def table(folder: str) -> dict[str, Published]:
     """The published weights of the model in a folder of `zoo`, by their names.

@@ -12,8 +12,7 @@ from zoo import __main__ as command
 from zoo import export as exporting
 from zoo.export import FORMATS, export
 
-pytest.importorskip("tf2onnx", reason="pip install -e '.[export]'")
-pytest.importorskip("ai_edge_litert", reason="pip install -e '.[export]'")
+# Of the packages that convert.
 pytestmark = pytest.mark.filterwarnings("ignore")
 
 RNG = np.random.default_rng(0)

@@ -53,6 +53,20 @@ def test_paints_a_photo_in_its_size(weights, tmp_path, capsys):
     assert "p.png" in capsys.readouterr().out
 
 
+def test_the_published_styles_are_told_apart_by_their_colours(tmp_path):
+    Image.fromarray(COLOURS).resize((100, 80)).save(tmp_path / "photo.png")
+    warmth = {}
+    for style in ("scream", "starry_night", "hoitsu"):
+        picture = tmp_path / f"{style}.png"
+        with pytest.raises(SystemExit):
+            paint.main([str(tmp_path / "photo.png"), "--style", style, "--output", str(picture)])
+        red, _, blue = read(picture).mean(axis=(0, 1))
+        warmth[style] = red - blue
+    # An orange sky, an old golden screen, a blue night.
+    assert min(warmth["scream"], warmth["hoitsu"]) > 40
+    assert warmth["starry_night"] < -20
+
+
 def test_paints_grey_transparent_palette_16_bit_and_turned_photos_as_what_they_show(
     weights, tmp_path
 ):

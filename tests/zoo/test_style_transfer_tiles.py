@@ -76,6 +76,20 @@ def test_a_large_photo_is_painted_nearly_as_if_whole(painter, monkeypatch):
     assert np.abs(got - expected).mean() < min(10, np.abs(corner - expected).mean() / 2)
 
 
+@pytest.mark.parametrize("size", [(16, 40), (60, 50)])
+def test_a_frame_that_the_network_paints_is_cut_off(painter, size, monkeypatch):
+    def framing(model, image, shares=None):
+        framed = np.full_like(image, 255)
+        framed[8:-8, 8:-8] = image[8:-8, 8:-8]
+        return framed
+
+    monkeypatch.setattr(tiles, "_paint", framing)
+    image = np.minimum(texture(*size), 200)
+    np.testing.assert_array_equal(painter(image, SHARES), image)
+    monkeypatch.setattr(tiles, "WHOLE", 30)
+    np.testing.assert_array_equal(painter(image, SHARES)[8:-8, 8:-8], image[8:-8, 8:-8])
+
+
 def test_a_sample_takes_squares_from_all_over(monkeypatch):
     monkeypatch.setattr(tiles, "SQUARE", 4)
     monkeypatch.setattr(tiles, "SQUARES", 3)

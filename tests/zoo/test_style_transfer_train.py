@@ -61,7 +61,9 @@ def test_leaves_everything_in_the_run_folder(run):
         "logs",
     }
     assert json.loads((run / "model.json").read_text())["styles"] == ["red", "blue"]
-    terms = json.loads((run / "result.json").read_text())["terms"]
+    result = json.loads((run / "result.json").read_text())
+    terms = result["terms"]
+    assert result["loss"] == pytest.approx(sum(terms.values()) / 2)
     assert set(terms) == {
         f"{term}/{style}"
         for term in ("content", "style", "total_variation")

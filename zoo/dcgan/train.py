@@ -138,7 +138,8 @@ def train(recipe: Recipe, images: np.ndarray, run: Path) -> keras.Model:
     sample.save(sample.make(trained, latents), run / "samples.png")
     # A `spread` far below 1 says that the generator has collapsed.
     last = read_json(run / "history.json")[-1]
-    result = {"training_images": len(images), **{k: v for k, v in last.items() if k != "epoch"}}
+    del last["epoch"]
+    result = {"spread": last.pop("spread"), "training_images": len(images), **last}
     if done == 0:  # Nobody knows how long the parts of an interrupted training took.
         result["minutes"] = round((time.monotonic() - started) / 60, 1)
         result["processor_minutes"] = round((time.process_time() - processor) / 60, 1)

@@ -94,7 +94,7 @@ def main(argv: list[str] | None = None) -> None:
     )
     add = parser.add_argument
     add("photos", nargs="+", help="PNG, JPEG, WebP or TIFF files that were not trained on")
-    add("--weights", required=True, help="model.weights.h5 of a run")
+    add("--weights", default="paintings", help="published weights, or those of a run")
     add("--styles", required=True, help="folder with the paintings that it was trained on")
     add("--vgg", default="imagenet", help="file with the weights of VGG19 (default: a download)")
     add(

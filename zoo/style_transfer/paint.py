@@ -116,7 +116,11 @@ def main(argv: list[str] | None = None) -> None:
         required=True,
         help="a style; several with shares, as in a:0.3,b:0.7; or all, for a sheet",
     )
-    parser.add_argument("--weights", required=True, help="model.weights.h5 of a run")
+    parser.add_argument(
+        "--weights",
+        default="paintings",
+        help="published weights, or model.weights.h5 of a run (default: paintings)",
+    )
     parser.add_argument(
         "--output",
         help="picture to write; for several photos a folder (default: PHOTO_STYLE.png here, or "

@@ -11,6 +11,9 @@ from zoo.style_transfer.model import transform
 # A megapixel painted at once takes about a gigabyte of memory.
 WHOLE = 1024
 TILE = 640
+# Pixels mirrored around a photo, and cut off again: networks learn to paint a narrow frame, since
+# what judges them sees black beyond the edges.
+EDGE = 16
 # The sample that tells the statistics of a large photo: so many squares each way, of such a size.
 SQUARES = 4
 SQUARE = 256
@@ -62,10 +65,15 @@ class Painter:
         Returns:
             The painted photo, uint8, of the same size.
         """
+        height, width = image.shape[:2]
+        edge = min(EDGE, height - 1, width - 1)  # No more than there is to mirror.
+        framed = np.pad(image, ((edge, edge), (edge, edge), (0, 0)), mode="reflect")
         if max(image.shape) <= WHOLE:
-            return _paint(self.model, image, shares)
-        self.fix(sample(image), shares)
-        return self.in_tiles(image)
+            painted = _paint(self.model, framed, shares)
+        else:
+            self.fix(sample(image), shares)
+            painted = self.in_tiles(framed)
+        return painted[edge : edge + height, edge : edge + width]
 
     def fix(self, images: np.ndarray, shares: np.ndarray) -> None:
         """Choose the styles, and the images whose statistics as one count, for `in_tiles`."""

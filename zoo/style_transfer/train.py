@@ -114,7 +114,11 @@ def train(recipe: Recipe, photos: datasets.Photos, paintings: dict, run: Path) -
     rows = np.split(terms.pop("painted"), len(paintings) + 1, axis=2)
     page = sheet(list(zip(*rows)), ["photo", *objective.styles])
     Image.fromarray(page).save(run / "painted.png")
-    result = {"held_back_photos": len(gallery.photos), "terms": terms}
+    result = {
+        "loss": sum(terms.values()) / len(paintings),
+        "held_back_photos": len(gallery.photos),
+        "terms": terms,
+    }
     if done == 0:  # Nobody knows how long the parts of an interrupted training took.
         result["minutes"] = round((time.monotonic() - started) / 60, 1)
         result["processor_minutes"] = round((time.process_time() - processor) / 60, 1)

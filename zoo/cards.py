@@ -1,0 +1,58 @@
+"""Model cards: their tables are written by what made the numbers, into parts that are marked."""
+
+from pathlib import Path
+
+from zoo import weights
+
+CARD = "README.md"
+# The part of a card that tells of published weights.
+WEIGHTS = "weights"
+
+
+def card(folder: str) -> Path:
+    """The card of the model in a folder of `zoo`."""
+    return weights.HOME / folder / CARD
+
+
+def fill(path: Path, part: str, text: str) -> None:
+    """Replace a part of a card: what is between `<!-- PART -->` and `<!-- end of PART -->`.
+
+    Raises:
+        ValueError: If the card has no such part, or several.
+        OSError: If it cannot be read or written.
+
+    Example:
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from zoo.cards import fill
+    >>> path = Path(tempfile.mkdtemp()) / "README.md"
+    >>> _ = path.write_text("# U-Net\\n<!-- dice -->\\nold\\n<!-- end of dice -->\\n")
+    >>> fill(path, "dice", "0.9")
+    >>> path.read_text()
+    '# U-Net\\n<!-- dice -->\\n0.9\\n<!-- end of dice -->\\n'
+    """
+    begin, end = f"<!-- {part} -->\n", f"<!-- end of {part} -->\n"
+    before, found, rest = path.read_text(encoding="utf-8").partition(begin)
+    old, ended, after = rest.partition(end)
+    if not found or not ended or begin in old + after:
+        raise ValueError(
+            f"{path}: expected one part between {begin.strip()} and {end.strip()}. Received: "
+            f"{'several' if ended and begin in old + after else 'none'}"
+        )
+    path.write_text(before + begin + text.rstrip() + "\n" + end + after, encoding="utf-8")
+
+
+def weights_table(rows: dict[str, weights.Published]) -> str:
+    """The published weights of a model, by their names: a table, and the command of each."""
+    lines = [
+        "| weights | size | learned from | licence | minutes | result |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name, row in rows.items():
+        minutes = "" if row.minutes is None else f"{row.minutes:g}"
+        lines.append(
+            f"| `{name}` | {row.size / 1e6:.1f} MB | {row.data} | {row.licence} | {minutes} | "
+            f"{row.headline} |"
+        )
+    commands = [f"{row.command}  # {name}" for name, row in rows.items()]
+    return "\n".join([*lines, "", "```", *commands, "```"])
