@@ -551,7 +551,7 @@ sheet(
 # %% [markdown]
 # (The style of an epoch is shown with its weight, that of `report` without.) When we wrote this,
 # the loss of the photo was 2,796 thousand; changing pixels brought it down to 328, the network,
-# after 250 batches of one crop, to 566. It has found the colours, and strokes for the trees and the
+# after 250 batches of one crop, to 847. It has found the colours, and strokes for the trees and the
 # grass; the plain parts of the sky are still plain, the roof is yellow, and a fine grid lies over
 # the picture. A real training takes thousands of photos, tens of thousands of batches, and hours.
 # One network learns several paintings, with a scale and a shift for each of them in its
@@ -563,8 +563,9 @@ sheet(
 # python -m zoo.style_transfer.paint photo.jpg --style NAME:0.5,OTHER:0.5 --weights ...
 # ```
 #
-# How good is it then? The last command tells how many iterations on the pixels each painted photo
-# is worth:
+# Without `--weights`, `paint` takes the published network, which knows twelve paintings.
+#
+# How good is it then? This tells how many iterations on the pixels each painted photo is worth:
 #
 # ```
 # python -m zoo.style_transfer.measure PHOTOS --weights ... --styles MY_PAINTINGS --output DIR

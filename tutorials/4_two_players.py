@@ -273,8 +273,8 @@ for name, (theta, psi) in paths.items():
 chart([("theta and psi", paths, (-2, -1, 0, 1, 2), (-2, -1, 0, 1, 2))], "circles.png")
 
 # %% [markdown]
-# Without a penalty they end up on a circle and stay there; with it they spiral in. Smaller steps
-# circle more slowly, and circle all the same.
+# Without a penalty they end up on a circle and stay there; with it they spiral in. With smaller
+# steps the circle is smaller, as the root of the rate, and slower, but it stays a circle.
 #
 # ## 4. Points in the plane
 #
