@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from kerasadv.training.run_files import write_text
 from zoo import weights
 
 CARD = "README.md"
@@ -39,7 +40,7 @@ def fill(path: Path, part: str, text: str) -> None:
             f"{path}: expected one part between {begin.strip()} and {end.strip()}. Received: "
             f"{'several' if ended and begin in old + after else 'none'}"
         )
-    path.write_text(before + begin + text.rstrip() + "\n" + end + after, encoding="utf-8")
+    write_text(path, before + begin + text.rstrip() + "\n" + end + after)
 
 
 def weights_table(rows: dict[str, weights.Published]) -> str:

@@ -1,5 +1,6 @@
 """Downloads a file whose size and SHA-256 are known, and nothing else than that file."""
 
+import contextlib
 import errno
 import hashlib
 import ipaddress
@@ -15,6 +16,8 @@ from filelock import FileLock
 OFFLINE = "KERASADV_ZOO_OFFLINE"
 # Seconds until a connection stands, and until the next bytes come.
 TIMEOUTS = (10.0, 30.0)
+# Bytes a second, in the mean over a connection, below which it is given up.
+SLOWEST = 1000
 # Seconds before it is tried again.
 WAITS = (0.5, 1.0, 2.0, 4.0)
 _CHUNK = 1 << 16
@@ -85,18 +88,19 @@ def fetch(url: str, path: Path, size: int, sha256: str) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(path.with_name(path.name + ".lock")):
-            if path.is_file():  # Another process was faster, or it is damaged.
-                try:
-                    return check_file(path, size, sha256)
-                except WeightsMismatch:
-                    path.unlink()
-            _download(url, partial, size, sha256)
+            if path.is_file():
+                with contextlib.suppress(WeightsMismatch):
+                    return check_file(path, size, sha256)  # Another process was faster.
+            try:
+                _download(url, partial, size, sha256)
+            except OSError as error:
+                if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                    partial.unlink(missing_ok=True)
+                raise
             os.replace(partial, path)
-    except (requests.RequestException, WeightsMissing, WeightsUnreachable):
+    except (WeightsMissing, WeightsUnreachable):
         raise
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            partial.unlink(missing_ok=True)
         raise OSError(
             error.errno,
             f"{path}: cannot be written ({error.strerror}); KERAS_HOME can name another folder",
@@ -132,7 +136,7 @@ def _go_on(url: str, partial: Path, size: int) -> None:
     start = partial.stat().st_size if partial.is_file() else 0
     if start >= size:
         return
-    # Not compressed on the way: the bytes that come are counted.
+    # Not compressed on the way: what has come is counted.
     headers = {"Accept-Encoding": "identity"}
     if start:
         headers["Range"] = f"bytes={start}-"
@@ -140,14 +144,19 @@ def _go_on(url: str, partial: Path, size: int) -> None:
         status = response.status_code
         if status in (404, 410):
             raise WeightsMissing(f"{url}: there is no such file (HTTP {status})")
-        if status == 429 or status >= 500:
-            raise _AgainError(f"the server says HTTP {status}")
         whole = status == 200
         part = response.headers.get("Content-Range", "").startswith(f"bytes {start}-")
-        if not whole and not (start and status == 206 and part):
-            partial.unlink(missing_ok=True)
+        if status == 416 or status == 206 and not (start and part):
+            partial.unlink(missing_ok=True)  # It does not fit what is there.
             raise _AgainError(f"the server says HTTP {status}, which was not asked for")
-        received = 0 if whole else start
+        if status == 429 or status >= 500 or status < 400 and status not in (200, 206):
+            raise _AgainError(f"the server says HTTP {status}")
+        if status >= 400:
+            raise WeightsUnreachable(f"{url}: the server says HTTP {status}")
+        if response.headers.get("Content-Encoding", "identity") != "identity":
+            raise WeightsUnreachable(f"{url}: the server compresses, which was not asked for")
+        received = first = 0 if whole else start
+        began = time.monotonic()
         with (
             open(partial, "wb" if whole else "ab") as file,
             tqdm(
@@ -160,6 +169,9 @@ def _go_on(url: str, partial: Path, size: int) -> None:
                     raise WeightsMismatch(f"expected {size} bytes. Received: more")
                 file.write(chunk)
                 bar.update(len(chunk))
+                waited = time.monotonic() - began - TIMEOUTS[1]
+                if waited > 0 and received - first < SLOWEST * waited:
+                    raise _AgainError(f"it sends less than {SLOWEST} bytes a second")
             file.flush()
             os.fsync(file.fileno())
     if received < size:
@@ -168,30 +180,55 @@ def _go_on(url: str, partial: Path, size: int) -> None:
 
 def _open(url: str, headers: dict) -> requests.Response:
     for _ in range(_REDIRECTS):
-        _check_address(url)
-        response = requests.get(
-            url, headers=headers, stream=True, timeout=TIMEOUTS, allow_redirects=False
-        )
+        url, here = _checked(url)
+        try:
+            response = requests.get(
+                url,
+                headers=headers,
+                stream=True,
+                timeout=TIMEOUTS,
+                allow_redirects=False,
+                # What is on this machine needs no proxy, whatever the environment says.
+                proxies={"http": None, "https": None, "all": None} if here else None,  # type: ignore[dict-item]
+            )
+        except requests.RequestException:
+            raise
+        except ValueError as error:  # It already looks at where a redirect leads.
+            raise WeightsUnreachable(
+                f"{url}: leads elsewhere; expected an https address ({_reason(error)})"
+            ) from None
+        except OSError as error:  # Certificates that are not where the environment says.
+            raise WeightsUnreachable(f"{url}: {_reason(error)}") from None
         if not response.is_redirect:
             return response
-        url = urljoin(url, response.headers["location"])
+        location = response.headers["location"]
         response.close()
+        try:
+            url = urljoin(url, location)
+        except ValueError:
+            raise WeightsUnreachable(f"{location}: expected an https address") from None
     raise WeightsUnreachable(f"{url}: more than {_REDIRECTS} redirects")
 
 
-def _check_address(url: str) -> None:
-    """https only; http for this machine, where nobody listens in between."""
-    parts = urlsplit(url)
-    if parts.scheme == "https" and parts.hostname:
-        return
+def _checked(url: str) -> tuple[str, bool]:
+    """The address that is really asked, and whether it is on this machine.
+
+    https only; http for this machine, where nobody listens in between.
+    """
     try:
-        here = (
-            parts.hostname == "localhost" or ipaddress.ip_address(parts.hostname or "").is_loopback
-        )
+        # Programs differ in how they read odd addresses: this is how the one that asks does.
+        asked = requests.Request("GET", url).prepare().url or ""
+        parts = urlsplit(asked)
+        host = parts.hostname or ""
+    except ValueError:
+        raise WeightsUnreachable(f"{url}: expected an https address") from None
+    try:
+        here = host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
         here = False
-    if parts.scheme != "http" or not here:
+    if not host or parts.scheme != "https" and not (parts.scheme == "http" and here):
         raise WeightsUnreachable(f"{url}: expected an https address")
+    return asked, here
 
 
 def _reason(error: Exception) -> str:

@@ -5,6 +5,7 @@ What a model wants of its inputs, such as the scale of pixels, is part of what i
 
 import importlib.util
 import os
+import re
 import tempfile
 import warnings
 from pathlib import Path
@@ -62,7 +63,8 @@ def export(
     _check(format, target, precision)
     if size is not None:
         model = _fixed(model, size)
-    sizes = [size] if size is not None else [(64, 64), (96, 80)]
+    # Multiples of what networks halve their images by.
+    sizes = [size] if size is not None else [(64, 64), (128, 192)]
     samples = [waves(model, *pair, batch=batch) for batch, pair in enumerate(sizes, start=1)]
     # Before it is written: a model that has never been called is not.
     expected = [np.asarray(model(_structure(sample), training=False)) for sample in samples]
@@ -74,11 +76,11 @@ def export(
         names = [tensor.name for tensor in model.inputs]
         received = [_run(format, made, dict(zip(names, sample))) for sample in samples]
         off = np.concatenate([abs(a - b).ravel() for a, b in zip(expected, received, strict=True)])
-        scale = max(1.0, *(float(abs(x).max()) for x in expected))
-        if precision == "float32" and not off.max() <= LIMIT * scale:
+        largest = max(float(abs(x).max()) for x in expected)
+        limit = LIMIT * max(1.0, largest)
+        if precision == "float32" and not off.max() <= limit:
             raise ValueError(
-                f"{format}: expected outputs within {LIMIT * scale:g} of Keras'. "
-                f"Received: {off.max():g}"
+                f"{format}: expected outputs within {limit:g} of Keras'. Received: {off.max():g}"
             )
         description = {
             "format": format,
@@ -87,7 +89,7 @@ def export(
             "inputs": {tensor.name: list(tensor.shape) for tensor in model.inputs},
             "output": list(model.output_shape),
             "labels": labels or [],
-            "largest_output": scale,
+            "largest_output": largest,
             "largest_difference": float(off.max()),
             "mean_difference": float(off.mean()),
         }
@@ -110,7 +112,10 @@ def _check(format: str, target: Path, precision: str) -> None:
             f"precision: expected one of {', '.join(PRECISIONS)}. Received: {precision!r}"
         )
     if precision != "float32" and format != "litert":
-        raise ValueError(f"precision: expected float32 with {format}. Received: {precision!r}")
+        raise ValueError(
+            f"precision: expected float32 with {format}, others with litert. Received: "
+            f"{precision!r}"
+        )
     missing = [name for name in FORMATS[format][1] if importlib.util.find_spec(name) is None]
     if missing:
         raise ValueError(
@@ -125,12 +130,16 @@ def _fixed(model: keras.Model, size: tuple[int, int]) -> keras.Model:
     """The model on images of one size."""
     shapes = [tensor.shape[1:] for tensor in model.inputs]
     if not any(None in shape for shape in shapes):
-        raise ValueError(f"size: {model.name} has a fixed size. Received: {size}")
+        raise ValueError(f"size: {model.name} has one size, so leave it out. Received: {size}")
     inputs = [
         keras.Input((*size, shape[-1]) if None in shape else shape, name=tensor.name)
         for shape, tensor in zip(shapes, model.inputs)
     ]
-    return keras.Model(inputs, model(_structure(inputs)), name=model.name)
+    try:
+        return keras.Model(inputs, model(_structure(inputs)), name=model.name)
+    except ValueError as error:  # Keras' account of it has the reason in its middle.
+        reason = re.search(r"\x1b\[1m(.*?)\x1b\[0m", str(error), re.DOTALL)
+        raise ValueError(f"size: {reason[1] if reason else error}") from None
 
 
 def _structure(inputs: list):

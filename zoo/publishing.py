@@ -2,13 +2,15 @@
 
 import dataclasses
 import importlib
+import os
+import re
+import shlex
 import shutil
 from pathlib import Path
 
 import numpy as np
 
 import zoo
-from kerasadv.training import recipe as recipes
 from kerasadv.training.run_files import MODEL, read_json, write_json
 from zoo import cards, weights
 from zoo.download import check_file, digest
@@ -40,24 +42,20 @@ def add(run: Path, name: str, data: str, licence: str) -> weights.Published:
         ValueError: If the name has no such model, or the folder is not that of a finished run.
     """
     folder, _, short = name.partition("/")
-    if folder not in MODELS or not short:
+    if folder not in MODELS or not re.fullmatch("[a-z0-9_]+", short):
         raise ValueError(f"name: expected FOLDER/NAME of {', '.join(MODELS)}. Received: {name!r}")
     for file in (MODEL, "model.weights.h5", "recipe.json", "result.json"):
         if not (run / file).is_file():
             raise ValueError(f"{run}: holds no {file}, which a finished training leaves")
     target = weights.BESIDE / f"{folder}-{short}"
-    target.mkdir(parents=True, exist_ok=True)
-    if target.resolve() != run.resolve():
-        for file in (MODEL, "model.weights.h5", "result.json"):
-            shutil.copyfile(run / file, target / file)
-        defaults = {field.name: field.default for field in dataclasses.fields(_recipe(folder))}
-        places = {name: defaults[name] for name in _PLACES if name in defaults}
-        write_json(target / "recipe.json", read_json(run / "recipe.json") | places)
+    defaults = {field.name: field.default for field in dataclasses.fields(_recipe(folder))}
+    recipe = read_json(run / "recipe.json")
+    recipe |= {name: defaults[name] for name in _PLACES if os.sep in str(recipe.get(name))}
     arguments, result = read_json(run / MODEL), read_json(run / "result.json")
     labels = arguments.pop("styles", [])
     if labels:
         arguments["num_styles"] = len(labels)
-    path = target / "model.weights.h5"
+    path = run / "model.weights.h5"
     row = weights.Published(
         model=MODELS[folder],
         file=f"{target.name}/{path.name}",
@@ -68,10 +66,16 @@ def add(run: Path, name: str, data: str, licence: str) -> weights.Published:
         data=data,
         licence=licence,
         result={k: v for k, v in result.items() if isinstance(v, (int, float)) and k != "minutes"},
-        command=command(folder, target / "recipe.json"),
+        command=command(folder, recipe),
         minutes=result.get("minutes"),
         labels=labels,
     )
+    # Nothing is written before everything has been found right.
+    target.mkdir(parents=True, exist_ok=True)
+    if target.resolve() != run.resolve():
+        for file in (MODEL, "result.json", "model.weights.h5"):
+            _copy(run / file, target / file)
+        write_json(target / "recipe.json", recipe)
     rows = weights.table(folder) | {short: row}
     table = weights.HOME / folder / weights.TABLE
     rows = {key: rows[key] for key in sorted(rows)}
@@ -81,17 +85,23 @@ def add(run: Path, name: str, data: str, licence: str) -> weights.Published:
     return row
 
 
-def command(folder: str, recipe: Path) -> str:
+def command(folder: str, recipe: dict) -> str:
     """The command line of a training, from the recipe that it left."""
-    kind = _recipe(folder)
-    chosen, words = recipes.load(recipe, kind), [f"python -m zoo.{folder}.train"]
-    for field in dataclasses.fields(kind):
-        value = getattr(chosen, field.name)
+    words = [f"python -m zoo.{folder}.train"]
+    for field in dataclasses.fields(_recipe(folder)):
+        value = recipe.get(field.name, field.default)
         if field.name in _PLACES and value is None:
             value = "PATH"
         if value != field.default:
-            words.append(f"--{field.name.replace('_', '-')} {value}")
+            words.append(f"--{field.name.replace('_', '-')} {shlex.quote(str(value))}")
     return " ".join(words)
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy a file onto one that may be in use."""
+    partial = target.with_name(target.name + ".partial")
+    shutil.copyfile(source, partial)
+    os.replace(partial, target)
 
 
 def _recipe(folder: str):
@@ -126,9 +136,9 @@ def publish(folder: Path) -> list[Path]:
     rows, made = weights.tables(), []
     folder.mkdir(parents=True, exist_ok=True)
     for row in rows.values():
-        source, target = weights.find(row), folder / row.file
+        source, target = weights.find(row), folder / weights.address(row)
         target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source, target)
+        _copy(source, target)
         made.append(target)
     for name in sorted({name.split("/")[0] for name in rows}):
         card = cards.card(name)

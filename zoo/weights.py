@@ -31,7 +31,7 @@ class Published:
     """Weights that can be had: a row of the table `published.json` in the folder of their model."""
 
     model: str  # The function in `zoo` that builds it.
-    file: str  # Under the zoo's address, and under `zoo/weights/` in a checkout.
+    file: str  # Under `zoo/weights/` in a checkout.
     size: int  # Bytes.
     sha256: str
     arguments: dict  # Of the model.
@@ -41,7 +41,7 @@ class Published:
     result: dict
     command: str  # That of the training.
     minutes: float | None = None
-    labels: list[str] = dataclasses.field(default_factory=list)  # Styles or classes, in order.
+    labels: list[str] = dataclasses.field(default_factory=list)  # Styles, in order.
 
     @property
     def headline(self) -> str:
@@ -75,20 +75,23 @@ def published(build: Callable[..., keras.Model]) -> Callable[..., keras.Model]:
     `weights` is `None`, the path of a `.weights.h5` file, or a name in the table of the folder
     that the function is in. A name brings the arguments that fit; others that are given must agree.
     """
-    folder = _folder(build)
+    folder, signature = _folder(build), inspect.signature(build)
+    defaults = {name: parameter.default for name, parameter in signature.parameters.items()}
 
     @functools.wraps(build)
     def model(*args, **kwargs):
-        given = inspect.signature(build).bind(*args, **kwargs).arguments
+        given = signature.bind(*args, **kwargs).arguments
         weights = given.pop("weights", None)
         if weights is None:
             return build(**given)
+        if not isinstance(weights, (str, os.PathLike)):
+            raise ValueError(f"`weights`: expected None, a name or a path. Received: {weights!r}")
         rows = table(folder)
         if weights in rows:
-            row = rows[weights]
+            row = rows[str(weights)]
             for argument, value in given.items():
-                expected = row.arguments.get(argument, value)
-                if _plain(value) != _plain(expected):
+                expected = (defaults | row.arguments)[argument]
+                if argument != "name" and _plain(value) != _plain(expected):
                     raise ValueError(
                         f"`{argument}`: expected {expected!r}, as the weights {weights!r} have it. "
                         f"Received: {value!r}"
@@ -117,16 +120,15 @@ def trained(weights: str | Path, build: Callable[..., M]) -> M:
         build: The function of `zoo` that builds the model, or one in the same folder.
 
     Raises:
-        ValueError: If there is no such name or file, or the file does not fit the `model.json`
-            beside it.
-        OSError: If published weights cannot be had.
+        ValueError: If a file does not fit the `model.json` beside it.
+        OSError: If there is no such name or file, or published weights cannot be had.
     """
     rows = table(_folder(build))
     if weights in rows:
         return build(weights=weights)
     if not Path(weights).is_file():
         known = ", ".join(["the model.weights.h5 of a run", *rows])
-        raise WeightsMissing(f"{weights}: there is no such file; expected one of {known}")
+        raise WeightsMissing(f"{weights}: there is no such file; there are: {known}")
     return load_model(weights, build)
 
 
@@ -145,9 +147,14 @@ def cache() -> Path:
     return Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras") / "kerasadv"
 
 
+def address(row: Published) -> str:
+    """Where the file is below the zoo's address; weights that once had its name are elsewhere."""
+    return f"{row.file.removesuffix('.weights.h5')}-{row.sha256[:12]}.weights.h5"
+
+
 def cached(row: Published) -> Path:
-    """The file of these weights in the cache; others of the same name have another one."""
-    return cache() / f"{row.file.removesuffix('.weights.h5')}-{row.sha256[:12]}.weights.h5"
+    """The file of these weights in the cache."""
+    return cache() / address(row)
 
 
 def here(row: Published) -> Path | None:
@@ -171,14 +178,14 @@ def find(row: Published) -> Path:
         except WeightsMismatch:
             if path != cached(row):
                 raise
-    address = os.environ.get(ADDRESS)
-    if not address:
+    base = os.environ.get(ADDRESS)
+    if not base:
         raise WeightsMissing(
             f"{row.file}: is neither in {BESIDE} nor in {cache()}. Set {ADDRESS} to the address of "
             "a published zoo, or KERAS_HOME to where it has been downloaded"
         )
     path = cached(row)
-    fetch(f"{address.rstrip('/')}/{row.file}", path, row.size, row.sha256)
+    fetch(f"{base.rstrip('/')}/{address(row)}", path, row.size, row.sha256)
     return path
 
 

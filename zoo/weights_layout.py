@@ -9,6 +9,7 @@ import keras
 # Far more than any model of the zoo has.
 _DEEPEST = 20
 _MOST = 10_000
+_ARRAY = "an array of shape "
 
 
 def load(model: keras.Model, path: str | Path) -> None:
@@ -26,6 +27,8 @@ def load(model: keras.Model, path: str | Path) -> None:
         ValueError: If the file is no HDF5 file, or holds anything else than this model's weights.
     """
     path = Path(path)
+    if not path.name.endswith(".weights.h5"):  # Keras takes others for other formats.
+        raise ValueError(f"{path}: expected a file that ends in .weights.h5")
     with tempfile.TemporaryDirectory() as folder:
         own = Path(folder) / "own.weights.h5"
         model.save_weights(own)
@@ -52,7 +55,9 @@ def _misfits(expected: dict[str, str], found: dict[str, str]) -> list[str]:
     place of another makes another model: an activation, for example.
     """
     differing = [n for n in sorted(expected | found) if expected.get(n) != found.get(n)]
-    arrays = [n for n in differing if any(n in x and "array" in x[n] for x in (expected, found))]
+    arrays = [
+        n for n in differing if any(x.get(n, "").startswith(_ARRAY) for x in (expected, found))
+    ]
     replaced = all(any(n in x for n in differing) for x in (expected, found))
     return arrays or (differing if replaced else [])
 
@@ -94,7 +99,7 @@ def _walk(group: h5py.Group, name: str, where: str, found: dict[str, str]) -> No
         raise ValueError(f"{where} is stored elsewhere or compressed")
     if thing.dtype.kind not in "fiub":
         raise ValueError(f"{where} holds no numbers")
-    found[where] = f"an array of shape {thing.shape}"
+    found[where] = f"{_ARRAY}{thing.shape}"
 
 
 def _line(error: Exception) -> str:

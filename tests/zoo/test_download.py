@@ -1,5 +1,6 @@
 """Downloads from a server on this machine that does everything a server should not."""
 
+import gzip
 import hashlib
 import http.server
 import multiprocessing
@@ -229,6 +230,61 @@ def test_redirects_to_others_are_refused(server, path, location):
     with pytest.raises(WeightsUnreachable, match="expected an https address") as caught:
         get(server, path)
     assert location in str(caught.value) and not path.exists()
+
+
+@pytest.mark.parametrize("location", ["https://[::1/x", "http://evil.example\\@127.0.0.1/x"])
+def test_addresses_that_programs_read_differently_are_refused(server, path, location):
+    server.answers = [lambda h: h.send(302, Location=location)]
+    with pytest.raises(WeightsUnreachable, match="expected an https address"):
+        get(server, path)
+    with pytest.raises(WeightsUnreachable, match="expected an https address"):
+        fetch(location, path, len(CONTENT), SHA256)
+
+
+def test_a_proxy_is_not_asked_for_what_is_on_this_machine(server, path, monkeypatch):
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    get(server, path)
+    assert path.read_bytes() == CONTENT
+
+
+def test_certificates_that_are_not_there_are_named(path, monkeypatch, tmp_path):
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "gone.pem"))
+    with pytest.raises(WeightsUnreachable, match="gone.pem"):
+        fetch("https://127.0.0.1:9/x", path, len(CONTENT), SHA256)
+
+
+def test_what_is_compressed_is_refused(server, path):
+    server.answers = [lambda h: h.send(200, gzip.compress(CONTENT), Content_Encoding="gzip")]
+    with pytest.raises(WeightsUnreachable, match="compresses"):
+        get(server, path)
+
+
+def test_a_server_that_only_drips_is_given_up(server, path, monkeypatch):
+    def drips(handler):
+        handler.send(200, b"", length=len(CONTENT))
+        for _ in range(200):
+            handler.wfile.write(b"x")
+            handler.wfile.flush()
+            time.sleep(0.02)
+
+    monkeypatch.setattr(download, "TIMEOUTS", (60, 0.5))
+    monkeypatch.setattr(download, "_CHUNK", 1)
+    server.answers = [drips]
+    with pytest.raises(WeightsUnreachable, match="sends less than 1000 bytes a second"):
+        get(server, path)
+
+
+def test_a_refusal_that_may_pass_later_keeps_what_is_there(server, path):
+    path.parent.mkdir()
+    partial = path.with_name(path.name + ".partial")
+    partial.write_bytes(CONTENT[:123_456])
+    server.answers = [status(403), good]
+    with pytest.raises(WeightsUnreachable, match="HTTP 403"):
+        get(server, path)
+    assert partial.read_bytes() == CONTENT[:123_456]
+    get(server, path)
+    assert server.asked[-1]["Range"] == "bytes=123456-" and path.read_bytes() == CONTENT
 
 
 def test_redirects_end(server, path):

@@ -10,6 +10,7 @@ import tensorflow as tf
 import zoo
 from zoo import __main__ as command
 from zoo import export as exporting
+from zoo import weights
 from zoo.export import FORMATS, export
 
 # Of the packages that convert.
@@ -71,7 +72,7 @@ def test_other_engines_compute_the_same(format, size, build, tmp_path):
 def test_models_of_one_size(format, build, tmp_path):
     target = tmp_path / f"model{FORMATS[format][0]}"
     assert export(build(), format, target)["largest_difference"] <= 1e-5
-    with pytest.raises(ValueError, match="size: .* has a fixed size"):
+    with pytest.raises(ValueError, match="size: .* has one size, so leave it out"):
         export(build(), format, tmp_path / "other", (28, 28))
 
 
@@ -80,13 +81,19 @@ def test_less_precise_weights_are_smaller_and_their_loss_is_measured(tmp_path):
     model = zoo.UNet(filters=8, depth=2)
     image = RNG.uniform(0, 255, (1, 64, 64, 3)).astype("float32")
     expected = np.asarray(model(image))
+    wave = weights.waves(model, 64, 64)
+    from_wave = np.asarray(model(wave[0]))
     sizes, off = [], []
     for precision in exporting.PRECISIONS:
         target = tmp_path / f"{precision}.tflite"
-        description = export(model, "litert", target, precision=precision)
+        description = export(model, "litert", target, (64, 64), precision)
         (name,) = description["inputs"]
-        off.append(abs(other_engine("litert", target)(**{name: image}) - expected).max())
-        assert off[-1] < 4 * max(1e-6, description["largest_difference"]) + 0.02
+        engine = other_engine("litert", target)
+        off.append(abs(engine(**{name: image}) - expected).max())
+        difference = abs(engine(**{name: wave[0]}) - from_wave)
+        assert description["largest_difference"] == pytest.approx(difference.max(), rel=1e-3)
+        assert description["mean_difference"] == pytest.approx(difference.mean(), rel=1e-3)
+        assert description["largest_output"] == pytest.approx(from_wave.max(), rel=1e-6)
         sizes.append(target.stat().st_size)
         assert description["bytes"] == sizes[-1]
     assert sizes[0] > 1.5 * sizes[1] > 2 * sizes[2]
@@ -109,8 +116,10 @@ def test_bad_arguments_are_named(tmp_path, monkeypatch):
         export(model, "pickle", target)
     with pytest.raises(ValueError, match="precision: .*int8. Received: 'int4'"):
         export(model, "litert", target, precision="int4")
-    with pytest.raises(ValueError, match="precision: expected float32 with onnx. Received: 'int8'"):
+    with pytest.raises(ValueError, match="precision: expected float32 with onnx.*ived: 'int8'"):
         export(model, "onnx", target, precision="int8")
+    with pytest.raises(ValueError, match="size: `image`: expected .* multiples of 2"):
+        export(model, "onnx", target, (31, 32))
     target.write_text("mine")
     with pytest.raises(ValueError, match="model.onnx: exists; remove it"):
         export(model, "onnx", target)

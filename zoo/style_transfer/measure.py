@@ -1,6 +1,6 @@
 """Measures a trained network by the iterations of direct optimization that its paintings are worth.
 
-python -m zoo.style_transfer.measure PHOTOS --weights FILE --styles PATH --vgg PATH --output DIR
+python -m zoo.style_transfer.measure PHOTOS --styles PATH --vgg PATH --output DIR
 
 For each photo and style: the loss of the painted photo, and how many iterations `optimize` takes to
 come below it. What has been measured is not measured again, so this may be stopped. At the end the
@@ -18,7 +18,6 @@ import numpy as np
 
 from kerasadv.data import read_image
 from kerasadv.training.run_files import read_json, write_json, write_text
-from zoo.download import digest
 from zoo.style_transfer import data as datasets
 from zoo.style_transfer.objective import STYLE_WEIGHT, Objective
 from zoo.style_transfer.optimize import optimize
@@ -144,7 +143,7 @@ def _hash(arrays) -> str:
 def _measure(model, objective, squares, options):
     path = options.output / "measured.json"
     how = {name: getattr(options, name) for name in ("size", "style_weight", "most", "start")}
-    how["weights"] = digest(Path(options.weights))
+    how["weights"] = _hash(model.get_weights())
     # What VGG sees in the paintings tells which paintings, and which VGG.
     how["paintings"] = _hash(objective.paintings.values())
     rows: list[dict] = []

@@ -94,7 +94,7 @@ def sheet(rows: Sequence[Sequence[np.ndarray]], titles: Sequence[str]) -> np.nda
     page = Image.new("RGB", (len(titles) * (width + gap) + gap, height), "white")
     for column, title in enumerate(titles):
         place = (gap + column * (width + gap), gap)
-        ImageDraw.Draw(page).text(place, title.replace("_", " "), fill="black")
+        ImageDraw.Draw(page).text(place, title, fill="black")
     top = line + gap
     for row in rows:
         for column, picture in enumerate(row):

@@ -12,7 +12,7 @@ from zoo.style_transfer.model import transform
 WHOLE = 1024
 TILE = 640
 # Pixels mirrored around a photo, and cut off again: networks learn to paint a narrow frame, since
-# what judges them sees black beyond the edges.
+# what judges them sees a plain grey beyond the edges.
 EDGE = 16
 # The sample that tells the statistics of a large photo: so many squares each way, of such a size.
 SQUARES = 4
