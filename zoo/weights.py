@@ -86,9 +86,9 @@ def published(build: Callable[..., keras.Model]) -> Callable[..., keras.Model]:
             return build(**given)
         if not isinstance(weights, (str, os.PathLike)):
             raise ValueError(f"`weights`: expected None, a name or a path. Received: {weights!r}")
-        rows = table(folder)
-        if weights in rows:
-            row = rows[str(weights)]
+        rows, short = table(folder), str(weights).removeprefix(f"{folder}/")
+        if short in rows:
+            row = rows[short]
             for argument, value in given.items():
                 expected = (defaults | row.arguments)[argument]
                 if argument != "name" and _plain(value) != _plain(expected):
@@ -123,8 +123,9 @@ def trained(weights: str | Path, build: Callable[..., M]) -> M:
         ValueError: If a file does not fit the `model.json` beside it.
         OSError: If there is no such name or file, or published weights cannot be had.
     """
-    rows = table(_folder(build))
-    if weights in rows:
+    folder = _folder(build)
+    rows = table(folder)
+    if str(weights).removeprefix(f"{folder}/") in rows:
         return build(weights=weights)
     if not Path(weights).is_file():
         known = ", ".join(["the model.weights.h5 of a run", *rows])

@@ -53,6 +53,14 @@ def test_paints_a_photo_in_its_size(weights, tmp_path, capsys):
     assert "p.png" in capsys.readouterr().out
 
 
+def test_a_photo_can_be_reduced_first(weights, tmp_path, capsys):
+    Image.fromarray(COLOURS).save(tmp_path / "photo.png")
+    words = [tmp_path / "photo.png", "--style", "scream", "--output", tmp_path / "p.png"]
+    assert run(weights, *words, "--size", 25) == 0
+    assert read(tmp_path / "p.png").shape == (20, 25, 3)
+    assert "--size: expected at least 16. Received: 15" in str(run(weights, *words, "--size", 15))
+
+
 def test_the_published_styles_are_told_apart_by_their_colours(tmp_path):
     Image.fromarray(COLOURS).resize((100, 80)).save(tmp_path / "photo.png")
     warmth = {}

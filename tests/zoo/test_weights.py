@@ -69,6 +69,7 @@ def test_every_row_is_true_and_in_the_checkout(name):
     # A short name is enough.
     short = name.split("/")[1]
     model = getattr(zoo, row.model)(weights=short)
+    assert getattr(zoo, row.model)(weights=name).count_params() == model.count_params()
     np.testing.assert_allclose(
         weights.fingerprint(model), row.fingerprint, atol=1e-3 * max(map(abs, row.fingerprint))
     )
@@ -109,7 +110,7 @@ def test_a_path_is_a_path_and_an_unknown_name_is_told_the_others(tmp_path):
 
 
 def test_commands_take_a_name_or_the_file_of_a_run(tmp_path):
-    named = weights.trained("dsb2018", zoo.UNet)
+    named = weights.trained("unet/dsb2018", zoo.UNet)
     beside = weights.trained(weights.BESIDE / "unet-dsb2018" / "model.weights.h5", zoo.UNet)
     for a, b in zip(named.get_weights(), beside.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)

@@ -16,7 +16,7 @@ from PIL import Image, ImageDraw
 
 from kerasadv.data import DataError, read_image
 from kerasadv.data.files import check_target
-from zoo.style_transfer.data import check_size
+from zoo.style_transfer.data import SMALLEST, check_size
 from zoo.style_transfer.model import StyleTransfer
 from zoo.style_transfer.tiles import Painter
 from zoo.weights import table, trained
@@ -32,9 +32,9 @@ def load(weights: str | Path) -> tuple[keras.Model, list[str]]:
         ValueError: If the weights, or the `model.json` beside them, do not fit.
         OSError: If there are no such weights.
     """
-    rows = table("style_transfer")
-    if weights in rows:
-        return StyleTransfer(weights=weights), rows[str(weights)].labels
+    published = table("style_transfer").get(str(weights).removeprefix("style_transfer/"))
+    if published is not None:
+        return StyleTransfer(weights=weights), published.labels
 
     def build(styles, **arguments):
         return StyleTransfer(num_styles=len(styles), **arguments), list(styles)
@@ -110,11 +110,20 @@ def main(argv: list[str] | None = None) -> None:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("photos", nargs="+", help="PNG, JPEG, WebP or TIFF files")
+    parser.add_argument(
+        "photos", nargs="+", help="PNG, JPEG, WebP or TIFF files; what is transparent is white"
+    )
     parser.add_argument(
         "--style",
         required=True,
-        help="a style; several with shares, as in a:0.3,b:0.7; or all, for a sheet",
+        help="a style; several with shares, as in a:0.3,b:0.7; or all, for a sheet. Those of the "
+        f"published weights: {', '.join(table('style_transfer')['paintings'].labels)}",
+    )
+    parser.add_argument(
+        "--size",
+        type=int,
+        help="pixels to reduce the longer side to at first: small photos get broad strokes "
+        f"(default: as it is; {SHEET} in a sheet)",
     )
     parser.add_argument(
         "--weights",
@@ -129,6 +138,8 @@ def main(argv: list[str] | None = None) -> None:
     arguments = parser.parse_args(argv)
     photos = [Path(photo) for photo in arguments.photos]
     try:
+        if arguments.size is not None and arguments.size < SMALLEST:
+            raise DataError(f"--size: expected at least {SMALLEST}. Received: {arguments.size}")
         model, styles = load(arguments.weights)
         everything = arguments.style == "all"
         mixes = [blend(style, styles) for style in (styles if everything else [arguments.style])]
@@ -140,7 +151,8 @@ def main(argv: list[str] | None = None) -> None:
     for done, (photo, target) in enumerate(zip(photos, targets), start=1):
         try:
             image = read_image(photo, background="white")
-            image = check_size(reduced(image, SHEET) if everything else image, str(photo))
+            size = arguments.size or (SHEET if everything else max(image.shape))
+            image = check_size(reduced(image, size), str(photo))
             if everything:
                 rows.append([image, *(painter(image, shares) for shares in mixes)])
             else:
