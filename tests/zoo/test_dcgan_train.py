@@ -214,7 +214,7 @@ def test_learns_how_bright_pictures_are(tmp_path):
 def test_bad_recipes_are_refused_before_anything_is_made(folder, tmp_path, monkeypatch, refused):
     monkeypatch.chdir(tmp_path)
     for option, value in (
-        ("--image-size", 9),
+        ("--image-size", 7),
         ("--image-size", 0),
         ("--penalty", -1),
         ("--penalty", "nan"),
