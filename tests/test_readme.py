@@ -23,12 +23,14 @@ def test_the_python_of_the_readme_runs(tmp_path, monkeypatch):
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (4, 32, 32, 1)).astype("float32")
     names = {"images": images, "masks": rng.integers(0, 2, (4, 32, 32))}
-    five_lines, three_classes, wrong_labels, two_players, weights = blocks("python")
+    five_lines, three_classes, devices, wrong_labels, two_players, weights = blocks("python")
     exec(five_lines, names)
     assert {"loss", "dice", "dice_loss", "boundary"} <= set(names["model"].history.history)
     assert any((tmp_path / "runs/unet").rglob("events*"))
     exec(three_classes, names | {"masks": rng.integers(0, 3, (4, 32, 32))})
     assert (tmp_path / "three.keras").exists()
+    exec(devices, names)
+    assert names["shared"].history.history["loss"]
     pictures = rng.integers(0, 256, (8, 28, 28, 1)).astype("float32")
     exec(wrong_labels, names | {"pictures": pictures, "labels": rng.integers(0, 10, 8)})
     real = rng.uniform(-1, 1, (4, 28, 28, 1)).astype("float32")

@@ -95,6 +95,10 @@ SMALLER = {
             "two_players/walks.png",
         ],
     ),
+    "5_from_one_device_to_a_cluster.py": (
+        {"NUM_DIGITS = 2048": "NUM_DIGITS = 256", "EPOCHS = 4": "EPOCHS = 2"},
+        ["cluster/shares.png", "cluster/losses.png"],
+    ),
 }
 
 

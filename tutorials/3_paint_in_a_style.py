@@ -287,18 +287,18 @@ def change_pixels(loss, start, iterations):
     """A picture like `start`, changed so that its loss against the photo falls."""
 
     @tf.function
-    def value_and_slope(picture):
+    def value_and_gradient(picture):
         with tf.GradientTape() as tape:
             tape.watch(picture)
             value = loss(photo, picture)
         return value, tape.gradient(value, picture)
 
-    # The first step is as long as the slope: at this scale, some grey values.
-    scale = 1e6 / float(value_and_slope(tf.constant(start))[0])
+    # The first step is as long as the gradient: at this scale, some grey values.
+    scale = 1e6 / float(value_and_gradient(tf.constant(start))[0])
 
     def evaluate(vector):
-        value, slope = value_and_slope(tf.constant(vector.reshape(start.shape), tf.float32))
-        return scale * float(value), scale * np.asarray(slope, "float64").ravel()
+        value, gradient = value_and_gradient(tf.constant(vector.reshape(start.shape), tf.float32))
+        return scale * float(value), scale * np.asarray(gradient, "float64").ravel()
 
     found = minimize(
         evaluate,
@@ -640,9 +640,9 @@ print(f"the left quarter, painted with the left half alone, differs by {away:.1f
 # pixels as the photo.
 #
 # **L-BFGS with bounds minds the scale of a loss.** In SciPy's first step each pixel moves by its
-# slope. When the loss is small that is less than float32 can tell, and the search may end at once,
-# without an error: so it did here for `block4_conv2` and `block5_conv2` when we scaled the loss to
-# begin at 1. That is why `change_pixels` lets it begin at a million.
+# gradient. When the loss is small that is less than float32 can tell, and the search may end at
+# once, without an error: so it did here for `block4_conv2` and `block5_conv2` when we scaled the
+# loss to begin at 1. That is why `change_pixels` lets it begin at a million.
 #
 # ## References
 #

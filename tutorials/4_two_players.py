@@ -248,7 +248,7 @@ chart(
 # (Mescheder et al. 2018) has one real point at 0, a generator that makes one point $\theta$, and a
 # discriminator with the score $\psi x$. It ends well at $\theta = \psi = 0$. Do they get there?
 #
-# R1 is a penalty on the square of the discriminator's slope at real pictures, here $\psi^2$: "be
+# R1 is a penalty on the square of the discriminator's gradient at real pictures, here $\psi^2$: "be
 # flat where pictures are real". `kerasadv.training.R1` has it for networks.
 
 
@@ -260,9 +260,9 @@ def play(penalty, rate=0.2):
     for _ in range(CIRCLE_STEPS):
         found_out = 1 / (1 + np.exp(-psi * theta))  # D of the generated point
         # The real point at 0 has no say: there the score is 0, whatever psi.
-        slope_psi = found_out * theta + penalty * psi
-        slope_theta = -(1 - found_out) * psi
-        theta, psi = theta - rate * slope_theta, psi - rate * slope_psi
+        gradient_psi = found_out * theta + penalty * psi
+        gradient_theta = -(1 - found_out) * psi
+        theta, psi = theta - rate * gradient_theta, psi - rate * gradient_psi
         path.append((theta, psi))
     return np.array(path).T
 
@@ -389,7 +389,7 @@ histories = {
 curves(histories, "alone.png", (0, 1, 2, 3, 4))
 
 # %% [markdown]
-# In practice the difference is smaller, as Adam divides slopes by their usual size.
+# In practice the difference is smaller, as Adam divides gradients by their usual size.
 #
 # And this is what a collapse looks like: a generator that runs ahead of its discriminator takes all
 # its points to the one heap that is just then believed in, and when the discriminator has

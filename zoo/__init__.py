@@ -1,15 +1,9 @@
 """Models that prove the losses, layers and training steps of `kerasadv`."""
 
-import kerasadv  # noqa: F401  Registers the layers that saved models are made of.
-from zoo.dcgan.model import DCGANDiscriminator, DCGANGenerator
-from zoo.noisy_labels.model import ResidualClassifier
-from zoo.style_transfer.model import StyleTransfer
-from zoo.unet.model import UNet
+import sys
 
-__all__ = [
-    "DCGANDiscriminator",
-    "DCGANGenerator",
-    "ResidualClassifier",
-    "StyleTransfer",
-    "UNet",
-]
+# `python -m zoo` comes by here, too. It lists and fetches files, for which nobody should wait until
+# Keras is loaded; its commands that need models import `zoo.models`.
+if sys.argv[:1] != ["-m"] or sys.orig_argv[-len(sys.argv) :][:1] != ["zoo"]:
+    from zoo.models import *  # noqa: F403
+    from zoo.models import __all__  # noqa: F401

@@ -10,14 +10,13 @@ python -m zoo card style_transfer measured DIR/measured.md    a table goes into 
 """
 
 import argparse
+import signal
 import sys
 from pathlib import Path
 
-import zoo
-from zoo import cards, publishing
-from zoo.export import FORMATS, PRECISIONS
-from zoo.export import export as write
-from zoo.weights import Published, cache, find, here, tables
+# What loads Keras, which takes seconds, is imported by the commands that need it.
+from zoo.catalogue import Published, cache, find, here, tables
+from zoo.formats import FORMATS, PRECISIONS
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -63,6 +62,8 @@ def main(argv: list[str] | None = None) -> None:
         options.pop("act")(**options)
     except (ValueError, OSError) as error:
         sys.exit(f"error: {(str(error) or repr(error)).splitlines()[0]}")
+    except KeyboardInterrupt:
+        sys.exit(130)
 
 
 def show() -> None:
@@ -88,6 +89,9 @@ def download(names: list[str]) -> None:
 
 def export(name: str, format: str, size: str | None, precision: str, output: Path) -> None:
     """Write a model in another format, and say how far it is off."""
+    from zoo import models
+    from zoo.export import export as write
+
     row, pair = _row(name), None
     if size is not None:
         sides = size.split("x")
@@ -97,7 +101,7 @@ def export(name: str, format: str, size: str | None, precision: str, output: Pat
     parts = [name.replace("/", "-"), *([size] if size else [])]
     parts += [precision] if precision != "float32" else []
     target = output / ("-".join(parts) + FORMATS[format][0])
-    model = getattr(zoo, row.model)(weights=name.split("/")[1])
+    model = getattr(models, row.model)(weights=name)
     found = write(model, format, target, pair, precision, row.labels)
     print(
         f"{target}: {found['bytes'] / 1e6:.1f} MB; outputs of up to {found['largest_output']:g} "
@@ -115,6 +119,8 @@ def _row(name: str) -> Published:
 
 def verify() -> None:
     """Look at every file; end with an error if one is wrong."""
+    from zoo import publishing
+
     wrong = []
     for name, row in tables().items():
         reason = publishing.verify(row)
@@ -127,6 +133,8 @@ def verify() -> None:
 
 def publish(folder: Path) -> None:
     """Make the folder, and say what to do with it."""
+    from zoo import publishing
+
     for path in publishing.publish(folder):
         print(path)
     print(f"\nserve it:  python -m http.server --directory {folder}")
@@ -135,15 +143,24 @@ def publish(folder: Path) -> None:
 
 def add(run: Path, name: str, data: str, licence: str) -> None:
     """Add a row to a table, its files beside it."""
+    from zoo import publishing
+
     row = publishing.add(run, name, data, licence)
     print(f"{name}: {row.size} bytes, from {row.command}")
 
 
 def card(folder: str, part: str, file: Path) -> None:
     """Fill a part of a card from a file."""
-    cards.fill(cards.card(folder), part, file.read_text(encoding="utf-8"))
+    from zoo import cards
+
+    if folder not in cards.folders():
+        known = ", ".join(cards.folders())
+        raise ValueError(f"folder: expected a model with a card: {known}. Received: {folder!r}")
+    cards.fill(cards.card(folder), part, cards.read(file))
     print(f"{cards.card(folder)}: {part} is that of {file}")
 
 
 if __name__ == "__main__":
+    # An end like any other: what is half made is taken away.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     main()

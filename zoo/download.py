@@ -203,10 +203,7 @@ def _open(url: str, headers: dict) -> requests.Response:
             return response
         location = response.headers["location"]
         response.close()
-        try:
-            url = urljoin(url, location)
-        except ValueError:
-            raise WeightsUnreachable(f"{location}: expected an https address") from None
+        url = urljoin(url, location)
     raise WeightsUnreachable(f"{url}: more than {_REDIRECTS} redirects")
 
 

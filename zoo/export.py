@@ -14,16 +14,9 @@ import keras
 import numpy as np
 
 from kerasadv.training.run_files import write_json
+from zoo.formats import FORMATS, PRECISIONS
 from zoo.weights import waves
 
-# The ending of each format, and the packages that write and run it.
-FORMATS = {
-    "saved_model": ("", ()),
-    "onnx": (".onnx", ("tf2onnx", "onnx", "onnxruntime")),
-    "litert": (".tflite", ("ai_edge_litert",)),
-}
-# Of the weights: whole, a half or a quarter of the size.
-PRECISIONS = ("float32", "float16", "int8")
 # How far outputs may be off, of the largest of them, or of 1.
 LIMIT = 1e-5
 
@@ -69,8 +62,8 @@ def export(
     # Before it is written: a model that has never been called is not.
     expected = [np.asarray(model(_structure(sample), training=False)) for sample in samples]
     target.parent.mkdir(parents=True, exist_ok=True)
-    # Beside its place, to which it is moved when it is whole and right.
-    with tempfile.TemporaryDirectory(dir=target.parent) as folder:
+    # Beside its place, to which it is moved when it is whole and right; only a SIGKILL leaves it.
+    with tempfile.TemporaryDirectory(".partial", f"{target.name}.", target.parent) as folder:
         made = Path(folder) / f"exported{FORMATS[format][0]}"
         _write(model, format, made, precision)
         names = [tensor.name for tensor in model.inputs]

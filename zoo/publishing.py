@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
-import zoo
 from kerasadv.training.run_files import MODEL, read_json, write_json
-from zoo import cards, weights
+from zoo import cards, catalogue, models
 from zoo.download import check_file, digest
+from zoo.weights import fingerprint
 
 # The function in `zoo` that builds the model of a folder.
 MODELS = {
@@ -29,7 +29,7 @@ _PLACES = ("data_dir", "styles", "vgg")
 _TOLERANCE = 1e-3
 
 
-def add(run: Path, name: str, data: str, licence: str) -> weights.Published:
+def add(run: Path, name: str, data: str, licence: str) -> catalogue.Published:
     """Publish what a training left: copy it beside the code and write its row into the table.
 
     Args:
@@ -47,22 +47,23 @@ def add(run: Path, name: str, data: str, licence: str) -> weights.Published:
     for file in (MODEL, "model.weights.h5", "recipe.json", "result.json"):
         if not (run / file).is_file():
             raise ValueError(f"{run}: holds no {file}, which a finished training leaves")
-    target = weights.BESIDE / f"{folder}-{short}"
+    target = catalogue.BESIDE / f"{folder}-{short}"
     defaults = {field.name: field.default for field in dataclasses.fields(_recipe(folder))}
     recipe = read_json(run / "recipe.json")
-    recipe |= {name: defaults[name] for name in _PLACES if os.sep in str(recipe.get(name))}
+    # "random" is the only one that is no place.
+    recipe |= {k: defaults[k] for k in _PLACES if k in recipe and recipe[k] != "random"}
     arguments, result = read_json(run / MODEL), read_json(run / "result.json")
     labels = arguments.pop("styles", [])
     if labels:
         arguments["num_styles"] = len(labels)
     path = run / "model.weights.h5"
-    row = weights.Published(
+    row = catalogue.Published(
         model=MODELS[folder],
         file=f"{target.name}/{path.name}",
         size=path.stat().st_size,
         sha256=digest(path),
         arguments=arguments,
-        fingerprint=weights.fingerprint(getattr(zoo, MODELS[folder])(**arguments, weights=path)),
+        fingerprint=fingerprint(getattr(models, MODELS[folder])(**arguments, weights=path)),
         data=data,
         licence=licence,
         result={k: v for k, v in result.items() if isinstance(v, (int, float)) and k != "minutes"},
@@ -76,8 +77,8 @@ def add(run: Path, name: str, data: str, licence: str) -> weights.Published:
         for file in (MODEL, "result.json", "model.weights.h5"):
             _copy(run / file, target / file)
         write_json(target / "recipe.json", recipe)
-    rows = weights.table(folder) | {short: row}
-    table = weights.HOME / folder / weights.TABLE
+    rows = catalogue.table(folder) | {short: row}
+    table = catalogue.HOME / folder / catalogue.TABLE
     rows = {key: rows[key] for key in sorted(rows)}
     write_json(table, {key: dataclasses.asdict(row) for key, row in rows.items()})
     if cards.card(folder).is_file():
@@ -108,18 +109,19 @@ def _recipe(folder: str):
     return importlib.import_module(f"zoo.{folder}.train").Recipe
 
 
-def verify(row: weights.Published) -> str:
+def verify(row: catalogue.Published) -> str:
     """What is wrong with the file of a row, on this machine; nothing if it is as published."""
-    path = weights.here(row)
+    path = catalogue.here(row)
     if path is None:
         return "not here"
     try:
         check_file(path, row.size, row.sha256)
-        made = weights.fingerprint(getattr(zoo, row.model)(**row.arguments, weights=path))
+        made = fingerprint(getattr(models, row.model)(**row.arguments, weights=path))
     except ValueError as error:
         return str(error)
     limit = _TOLERANCE * max(map(abs, row.fingerprint))
-    if not np.allclose(made, row.fingerprint, rtol=0, atol=limit):
+    alike = len(made) == len(row.fingerprint)
+    if not alike or not np.allclose(made, row.fingerprint, rtol=0, atol=limit):
         return f"{path}: expected the fingerprint {row.fingerprint}. Received: {made}"
     return ""
 
@@ -131,12 +133,12 @@ def publish(folder: Path) -> list[Path]:
         The files in it.
 
     Raises:
-        zoo.weights.WeightsMissing, zoo.weights.WeightsMismatch: If weights are not here, or bad.
+        zoo.download.WeightsMissing, zoo.download.WeightsMismatch: If weights are not here, or bad.
     """
-    rows, made = weights.tables(), []
+    rows, made = catalogue.tables(), []
     folder.mkdir(parents=True, exist_ok=True)
     for row in rows.values():
-        source, target = weights.find(row), folder / weights.address(row)
+        source, target = catalogue.find(row), folder / catalogue.address(row)
         target.parent.mkdir(parents=True, exist_ok=True)
         _copy(source, target)
         made.append(target)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
 from PIL import Image
 
 from kerasadv.data.files import DataError, open_picture
@@ -119,8 +120,11 @@ def prepared(
 
     digest = hashlib.sha256(archive.read_bytes()).hexdigest()[:16]
     builder = Builder(data_dir=Path(tfds.core.constants.DATA_DIR) / "kerasadv" / digest)
+    home = Path(builder.data_dir)
+    home.parent.mkdir(parents=True, exist_ok=True)
     try:
-        builder.download_and_prepare()
+        with FileLock(f"{home}.lock"):  # Other workers may be about to do the same.
+            builder.download_and_prepare()
     except AssertionError:  # What tensorflow-datasets says of no examples, or two of one name.
         raise DataError(f"{archive}: expected {source}, with images of different names") from None
     examples = builder.as_dataset(split="examples", shuffle_files=False).as_numpy_iterator()

@@ -90,6 +90,10 @@ class TrainingCrops(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch, logs=None):
         self._order.on_epoch_begin(epoch, logs)
 
+    def skip(self, steps: int) -> None:
+        """Leave out the first batches of an epoch, as `EpochOrder.skip` does."""
+        self._order.skip(steps)
+
     def batches(self) -> tf.data.Dataset:
         """One epoch's batches, those of the epoch that is under way when they are iterated.
 
@@ -101,7 +105,7 @@ class TrainingCrops(keras.callbacks.Callback):
             self._order.pairs()
             .map(self._crop, num_parallel_calls=tf.data.AUTOTUNE)
             .batch(self.batch_size, drop_remainder=True)
-            .apply(tf.data.experimental.assert_cardinality(self.steps_per_epoch))
+            .apply(tf.data.experimental.assert_cardinality(self._order.steps_left()))
             .prefetch(tf.data.AUTOTUNE)
             .with_options(untuned())
         )

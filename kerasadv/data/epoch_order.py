@@ -45,10 +45,23 @@ class EpochOrder(keras.callbacks.Callback):
         self._turns = tf.constant(turns, tf.int64)
         self._seed = tf.constant(seed, tf.int64)
         self._epoch = tf.Variable(0, dtype=tf.int64, trainable=False)
+        self._skipped = tf.Variable(0, dtype=tf.int64, trainable=False)
 
     def on_epoch_begin(self, epoch, logs=None):
         # Keras asks the data set for a new iterator after this, so the next one reads it.
         self._epoch.assign(epoch)
+
+    def skip(self, steps: int) -> None:
+        """Leave out the first batches of an epoch, as they were taken before a stop, until told so.
+
+        Args:
+            steps: How many, 0 to take all again.
+        """
+        self._skipped.assign(steps)
+
+    def steps_left(self) -> int:
+        """Batches in an epoch without those that are left out."""
+        return self.steps_per_epoch - int(self._skipped.numpy())
 
     def pairs(self) -> tf.data.Dataset:
         """One epoch, the one that is under way when this is iterated.
@@ -75,7 +88,7 @@ class EpochOrder(keras.callbacks.Callback):
             .batch(self.batch_size, drop_remainder=True)
             # Whole batches at once: for small examples, a step per example would be the slowest.
             .map(lambda _, rows: tuple(tf.gather(tensor, rows) for tensor in tensors))
-            .apply(tf.data.experimental.assert_cardinality(self.steps_per_epoch))
+            .apply(tf.data.experimental.assert_cardinality(self.steps_left()))
             .prefetch(1)
             .with_options(untuned())
         )
@@ -86,8 +99,9 @@ class EpochOrder(keras.callbacks.Callback):
             self._turns, seed=tf.stack([self._seed, epoch])
         )
         keys = epoch * count + tf.range(count, dtype=tf.int64)
-        used = self.steps_per_epoch * self.batch_size
-        return tf.data.Dataset.from_tensor_slices((keys[:used], order[:used]))
+        first = self._skipped.read_value() * self.batch_size
+        end = self.steps_per_epoch * self.batch_size
+        return tf.data.Dataset.from_tensor_slices((keys[first:end], order[first:end]))
 
 
 def untuned() -> tf.data.Options:

@@ -104,7 +104,7 @@ class Overlays:
         self._shown = (scaled.clip(0, 1) * 255).astype("uint8")
 
     def __call__(self, model) -> dict[str, np.ndarray]:
-        guesses = np.asarray(model.predict_on_batch(self.images))
+        guesses = np.asarray(model(self.images, training=False))
         labels = guesses[..., 0] > 0.5 if guesses.shape[-1] == 1 else guesses.argmax(-1)
         rows = [
             np.concatenate([overlay(image, mask), overlay(image, label)], axis=1)

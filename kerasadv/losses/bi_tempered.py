@@ -38,7 +38,7 @@ def bi_tempered(y_true, y_pred, t1, t2, label_smoothing=0.0, axis=-1):
             upstream = ops.expand_dims(args[0] if upstream is None else upstream, axis)
             lead = -p.add(ops.where(p.first, y - 1, p.others.power(1)))
             pull = y * p.others.power(t2 - t1)
-            return upstream * slope_by_logits(p, t1, pull, lead), ops.zeros_like(y)
+            return upstream * gradient_by_logits(p, t1, pull, lead), ops.zeros_like(y)
 
         return ops.maximum(value + _soft_part(y, t1, axis), 0), grad
 
@@ -112,12 +112,12 @@ class BiTempered(PerLabel):
         }
 
 
-def slope_by_logits(p, t1, pull_of_labels, lead):
-    """The slope of the loss by the logits.
+def gradient_by_logits(p, t1, pull_of_labels, lead):
+    """The gradient of the loss by the logits.
 
     By `p` it is `(p - y) / p^t1`; that of `p_i` by logit `j` is `p_i^t2` where `i = j`, less
     `p_i^t2 p_j^t2 / sum(p^t2)`. Where one class comes first it is left to the end: its own
-    terms are large and nearly cancel, but `1 - p` is the sum of the others, and slopes sum to 0.
+    terms are large and nearly cancel, but `1 - p` is the sum of the others, and gradients sum to 0.
 
     Args:
         p, t1: The `Tempered` probabilities and the temperature of the logarithm.
@@ -134,7 +134,7 @@ def slope_by_logits(p, t1, pull_of_labels, lead):
 
 
 def _soft_part(y, t1, axis):
-    """What labels between 0 and 1 add to the loss: nothing for one-hot labels, and no slope."""
+    """What labels between 0 and 1 add to the loss: nothing for one-hot labels, and no gradient."""
 
     def soft():
         log = ops.log(ops.where(y == 0, 1, y))

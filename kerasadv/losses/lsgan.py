@@ -1,7 +1,7 @@
 """The least-squares game: scores are to be 1 for real images and 0 for generated ones."""
 
 from kerasadv.losses.per_sample import PerSample
-from kerasadv.ops.scores import per_sample_mean
+from kerasadv.ops.scores import check_label_smoothing, per_sample_mean
 from kerasadv.saving import register
 
 
@@ -59,12 +59,7 @@ class LSGAN(PerSample):
 
     def __init__(self, label_smoothing=0.0, name="lsgan", **kwargs):
         super().__init__(name=name, **kwargs)
-        if not 0 <= label_smoothing < 1:
-            raise ValueError(
-                "`label_smoothing`: expected a share from 0 to below 1. "
-                f"Received: label_smoothing={label_smoothing}"
-            )
-        self.label_smoothing = label_smoothing
+        self.label_smoothing = check_label_smoothing(label_smoothing)
 
     def call(self, y_true, y_pred):
         return lsgan(y_true, y_pred, self.label_smoothing)

@@ -3,7 +3,7 @@
 from keras import ops
 
 from kerasadv.losses.per_sample import PerSample
-from kerasadv.ops.scores import per_sample_mean
+from kerasadv.ops.scores import check_label_smoothing, per_sample_mean
 from kerasadv.saving import register
 
 
@@ -48,9 +48,9 @@ class Minimax(PerSample):
     ones are, it gets no lower.
 
     The generator minimizes `V` in the true game (`saturating=True`), `-softplus(s_fake)`, whose
-    slope vanishes as soon as the discriminator is sure. By default it does what the paper does in
-    practice, and minimizes `softplus(-s_fake) = -log D(fake)` instead: the same optimum, and a
-    slope where it is needed.
+    gradient vanishes as soon as the discriminator is sure. By default it does what the paper does
+    in practice, and minimizes `softplus(-s_fake) = -log D(fake)` instead: the same optimum, and a
+    gradient where it is needed.
 
     Args:
         saturating: Whether the generator plays the true minimax game.
@@ -87,13 +87,8 @@ class Minimax(PerSample):
             raise ValueError(
                 f"`saturating`: expected True or False. Received: saturating={saturating!r}"
             )
-        if not 0 <= label_smoothing < 1:
-            raise ValueError(
-                "`label_smoothing`: expected a share from 0 to below 1. "
-                f"Received: label_smoothing={label_smoothing}"
-            )
         self.saturating = saturating
-        self.label_smoothing = label_smoothing
+        self.label_smoothing = check_label_smoothing(label_smoothing)
 
     def call(self, y_true, y_pred):
         return minimax(y_true, y_pred, self.label_smoothing)

@@ -4,7 +4,7 @@ import numbers
 
 from keras import ops
 
-from kerasadv.losses.bi_tempered import check_shape, slope_by_logits, temperatures
+from kerasadv.losses.bi_tempered import check_shape, gradient_by_logits, temperatures
 from kerasadv.losses.per_label import PerLabel
 from kerasadv.ops.tempered import in_float32
 from kerasadv.ops.tempered_probabilities import Tempered
@@ -45,8 +45,8 @@ def sparse_bi_tempered(y_true, y_pred, t1, t2):
             pull = ops.where(first, 0, chosen.power(t2 - t1))
             labelled = index == ops.arange(classes, dtype=index.dtype)
             lead = ops.cast(ops.logical_not(first), logits.dtype) - p.others.sum(1)
-            slope = slope_by_logits(p, t1, ops.where(labelled, pull, 0), lead)
-            return upstream * slope, ops.zeros_like(labels)
+            gradient = gradient_by_logits(p, t1, ops.where(labelled, pull, 0), lead)
+            return upstream * gradient, ops.zeros_like(labels)
 
         value = ops.maximum(ops.squeeze(value, -1), 0)
         return ops.where(known, value, float("nan")), grad

@@ -35,7 +35,7 @@ def total_variation(y_true, y_pred, beta=2.0):
     right = x[:, :-1, 1:] - x[:, :-1, :-1]
     square = down * down + right * right
     if beta != 2:
-        # The slope of a power below 1 is infinite at 0, where the picture is flat.
+        # The gradient of a power below 1 is infinite at 0, where the picture is flat.
         moves = square > 0
         square = ops.where(moves, ops.power(ops.where(moves, square, 1), beta / 2), 0)
     return ops.mean(square, axis=tuple(range(1, len(x.shape))))

@@ -23,9 +23,9 @@ def wgan(y_true, y_pred):
 class WGAN(PerSample):
     """Wasserstein game: the critic minimizes `s_fake - s_real`, the generator `-s_fake`.
 
-    If the slope of the critic by its images is nowhere above 1, the negative of its loss at its
-    best is the Wasserstein-1 distance between real and generated images. The loss alone has no
-    lower end: the slope has to be held, by `kerasadv.training.GradientPenalty` or by
+    If the norm of the critic's gradient by its images is nowhere above 1, the negative of its loss
+    at its best is the Wasserstein-1 distance between real and generated images. The loss alone has
+    no lower end: the norm has to be held down, by `kerasadv.training.GradientPenalty` or by
     `keras.layers.SpectralNormalization` around the critic's layers.
 
     Args:

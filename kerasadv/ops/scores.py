@@ -25,3 +25,17 @@ def per_sample_mean(function, *scores):
     wide = keras.backend.result_type(scores[-1].dtype, "float32")
     values = function(*(ops.cast(x, wide) for x in scores))
     return ops.mean(values, axis=tuple(range(1, len(values.shape))))
+
+
+def check_label_smoothing(label_smoothing):
+    """What the target of real images is below 1.
+
+    Raises:
+        ValueError: If it is no share from 0 to below 1.
+    """
+    if not 0 <= label_smoothing < 1:
+        raise ValueError(
+            "`label_smoothing`: expected a share from 0 to below 1. "
+            f"Received: label_smoothing={label_smoothing}"
+        )
+    return label_smoothing

@@ -14,6 +14,7 @@ _HOME = {
     "Ramp": "schedules",
     "TensorBoard": "tensorboard",
     "strategy": "distribution",
+    "warmup_cosine": "schedules",
 }
 __all__ = sorted([*_HOME, "recipe"])
 

@@ -131,7 +131,9 @@ class GAN(keras.Model):
         }
         rules = {"loss": loss, "penalties": penalties, "metrics": metrics}
         rules["discriminator_steps"] = discriminator_steps
-        checks.check_settings(self, **optimizers, **rules, keywords=kwargs)
+        checks.check_optimizers(self, optimizers)
+        checks.check_rules(self, **rules)
+        checks.check_keywords(self, kwargs)
         of_generator = {id(v) for v in self.generator.trainable_variables}
         self.generator_optimizer, self.discriminator_optimizer = optimizers.values()
         both = keras.optimizers.MultiOptimizer(
@@ -154,9 +156,9 @@ class GAN(keras.Model):
     def call(self, images, training=False):
         """Scores of images, `"real"`, and of as many that the generator makes, `"fake"`.
 
-        Also `"caught"`, the latter again, with a slope by the generator's weights alone, where that
-        of `"fake"` is by the discriminator's, and `"generated"`, the images. From these Keras' own
-        step follows; on TensorFlow there is a faster one.
+        Also `"caught"`, the latter again, with a gradient by the generator's weights alone, where
+        that of `"fake"` is by the discriminator's, and `"generated"`, the images. From these Keras'
+        own step follows; on TensorFlow there is a faster one.
         """
         if training:
             self.update_average()
@@ -175,7 +177,7 @@ class GAN(keras.Model):
         return {"real": real_scores, "fake": fake_scores, "caught": caught, "generated": apart}
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        """The sum of what both players minimize; each part has a slope by one player alone."""
+        """The sum of what both players minimize; each part has a gradient by one player alone."""
         checks.check_no_weights(sample_weight)
         loss = self.game.discriminator_loss(y_pred["real"], y_pred["fake"])
         loss += self.game.generator_loss(y_pred["caught"])
@@ -260,7 +262,7 @@ class GAN(keras.Model):
         checks.check_numbers(number=number, batch_size=batch_size)
         seed = np.random.default_rng().integers(2**31) if seed is None else seed
         latents = keras.random.normal((number, *self.latent_shape), seed=int(seed))
-        return generated(self.sampled(), latents, batch_size)
+        return np.concatenate(list(generated(self.sampled(), latents, batch_size)))
 
     def pictures(self):
         """Images of always the same latents on one sheet, `(1, height, width, channels)`, uint8.

@@ -41,7 +41,7 @@ _APART = (
 def step(gan, images):
     """Take a step of the discriminator and of the generator of a compiled `GAN`."""
     if gan.discriminator_steps is None:
-        gan.optimizer.apply(*_agreed(gan, *_slopes(gan, images, ("discriminator", "generator"))))
+        gan.optimizer.apply(*_gradients(gan, images, ("discriminator", "generator")))
         return
     number, steps = tf.shape(images)[0], gan.discriminator_steps
     enough = tf.debugging.assert_greater_equal(
@@ -51,8 +51,8 @@ def step(gan, images):
         ends = [k * number // steps for k in range(steps + 1)]
     for start, end in zip(ends, ends[1:]):
         part = images[start:end]
-        gan.discriminator_optimizer.apply(*_slopes(gan, part, ("discriminator",)))
-    gan.generator_optimizer.apply(*_slopes(gan, part, ("generator",)))
+        gan.discriminator_optimizer.apply(*_gradients(gan, part, ("discriminator",)))
+    gan.generator_optimizer.apply(*_gradients(gan, part, ("generator",)))
     gan.optimizer.iterations.assign_add(1)
 
 
@@ -66,11 +66,16 @@ def share(number, draw):
     context = tf.distribute.get_replica_context()
     if context is None or context.num_replicas_in_sync == 1:
         return draw(number)
-    first = context.replica_id_in_sync_group * number
+    # TensorFlow deals the parts of a batch out to the workers in turn, and each worker's to its
+    # replicas.
+    here = len(context.strategy.extended.worker_devices)
+    workers = context.num_replicas_in_sync // here
+    place = context.replica_id_in_sync_group % here * workers
+    first = (place + context.replica_id_in_sync_group // here) * number
     return draw(number * context.num_replicas_in_sync)[first : first + number]
 
 
-def _slopes(gan, images, players):
+def _gradients(gan, images, players):
     """The gradients of the weights of some players, and these weights."""
     with tf.GradientTape(persistent=True) as tape:
         fake = gan.generator(gan.latents(images), training=True)
@@ -104,32 +109,34 @@ def _slopes(gan, images, players):
         """One way back for each player."""
         sources = {"discriminator": weights["discriminator"], "generator": [seen]}
         return [
-            slope for player in players for slope in tape.gradient(losses[player], sources[player])
+            gradient
+            for player in players
+            for gradient in tape.gradient(losses[player], sources[player])
         ]
 
     if len(players) == 1 or not _apart(gan, fake_scores):
-        slopes = apart()
+        gradients = apart()
     else:
-        # Both losses reach an image through its score alone, so that their slopes by the image
+        # Both losses reach an image through its score alone, so that their gradients by the image
         # differ by a factor.
         theirs, ours = (tape.gradient(losses[player], fake_scores) for player in players)
 
         def together():
             """One way back for both."""
-            *slopes, of_fake = tape.gradient(losses[players[0]], [*weights[players[0]], seen])
+            *gradients, of_fake = tape.gradient(losses[players[0]], [*weights[players[0]], seen])
             factor = tf.reshape(ours / theirs, (-1, *[1] * (len(fake.shape) - 1)))
-            return [*slopes, of_fake * factor]
+            return [*gradients, of_fake * factor]
 
-        # Where the discriminator's own slope is 0, or nearly, nothing can be had from it.
+        # Where the discriminator's own gradient is 0, or nearly, nothing can be had from it.
         enough = tf.reduce_all(1e25 * tf.abs(theirs) > tf.abs(ours))
-        slopes = tf.cond(enough, together, apart)
+        gradients = tf.cond(enough, together, apart)
     if "generator" in players:
-        *slopes, of_fake = slopes
-        slopes += tape.gradient(
+        *gradients, of_fake = gradients
+        gradients += tape.gradient(
             [fake, own], weights["generator"], output_gradients=[of_fake, tf.ones_like(own)]
         )
-    _show_norms(gan, slopes, {player: len(weights[player]) for player in players})
-    return slopes, [weight for player in players for weight in weights[player]]
+    gradients = _watched(gan, gradients, {player: len(weights[player]) for player in players})
+    return gradients, [weight for player in players for weight in weights[player]]
 
 
 def _apart(gan, scores):
@@ -143,28 +150,26 @@ def _apart(gan, scores):
     )
 
 
-def _show_norms(gan, slopes, lengths):
-    """Show the norm of each player's gradient, over all replicas, without the scale of the loss."""
+def _watched(gan, gradients, lengths):
+    """The gradients, of which the norm of each player's is shown, over all replicas and unscaled.
+
+    Under a scale of the loss they are NaN on all replicas if they are on one, as Keras looks at
+    the first alone.
+    """
+    rest, norms = list(gradients), {}
     context = tf.distribute.get_replica_context()
     if context is not None and context.num_replicas_in_sync > 1:
-        slopes = context.all_reduce("sum", slopes)
-    rest = list(slopes)
+        # Keras' optimizers sum them too, and there is no way to hand them the sums: so replicas
+        # send gradients twice.
+        rest = context.all_reduce("sum", rest)
     for player, length in lengths.items():
         own, rest = rest[:length], rest[length:]
         norm = tf.linalg.global_norm(own) / gan.optimizer.scale_loss(1.0)
-        if isinstance(gan.optimizer, keras.optimizers.LossScaleOptimizer):
-            # A step that is left out has none.
-            finite = tf.math.is_finite(norm)
-            gan.game.show(finite, **{f"{player}_gradient_norm": tf.where(finite, norm, 0)})
-        else:
-            gan.game.show(**{f"{player}_gradient_norm": norm})
-
-
-def _agreed(gan, slopes, weights):
-    """The slopes; NaN on all replicas if they are on one, of which Keras looks at the first."""
-    context = tf.distribute.get_replica_context()
-    if isinstance(gan.optimizer, keras.optimizers.LossScaleOptimizer):
-        finite = tf.reduce_all([tf.reduce_all(tf.math.is_finite(x)) for x in slopes])
-        bad = context.all_reduce("sum", tf.cast(~finite, "float32")) > 0
-        slopes = [tf.where(bad, tf.constant(float("nan"), x.dtype), x) for x in slopes]
-    return slopes, weights
+        norms[f"{player}_gradient_norm"] = norm
+    if not isinstance(gan.optimizer, keras.optimizers.LossScaleOptimizer):
+        gan.game.show(**norms)
+        return gradients
+    # The same on all replicas, as the sums are. A step that is left out has no norm to show.
+    finite = tf.reduce_all(tf.math.is_finite(list(norms.values())))
+    gan.game.show(finite, **{name: tf.where(finite, norm, 0) for name, norm in norms.items()})
+    return [tf.where(finite, x, tf.constant(float("nan"), x.dtype)) for x in gradients]

@@ -1,27 +1,49 @@
 """One checkpoint per epoch, written so that a kill at any moment leaves a good one."""
 
+import contextlib
+import hashlib
 import os
 import re
+import signal
+import threading
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import keras
 
+from kerasadv.training import cluster
 from kerasadv.training.loss_terms import NotANumber
+
+_NAME = re.compile(r"epoch-(\d+)-step-(\d+)-([0-9a-f]{16})\.weights\.h5")
+# The newest, and the one to fall back on if the disk spoils that.
+_KEPT = 2
+
+
+class Terminated(Exception):
+    """Training was asked to end by SIGTERM, and has saved itself; the message says where."""
 
 
 class Checkpoint(keras.callbacks.Callback):
     """Saves weights, optimizer state and epoch after each epoch, and goes on from there.
 
-    A checkpoint gets its name only once it is complete on disk, and the one before it is removed
-    after that, so a kill or a full disk leaves the last good one. Training resumes where it stopped
-    when `fit` is given the number of finished epochs:
+    A checkpoint gets its name, which has a digest of its contents, only once it is complete on
+    disk, and older ones than the last two are removed after that, so a kill or a full disk leaves
+    the last good one. Of several workers the first one writes.
 
     Args:
-        directory: Where the checkpoint lies, as `epoch-NNNN.weights.h5`; made if needed.
+        directory: Where the checkpoints lie, as `epoch-EPOCHS-step-STEPS-DIGEST.weights.h5`; made
+            if needed. Several workers need one that all of them see.
+        order: The `kerasadv.data.EpochOrder` of the training, or what else has its method
+            `skip` and its `steps_per_epoch`.
+            With one, SIGTERM makes a checkpoint after the step that is under way, and ends `fit`;
+            the rest of the epoch comes after `restore`, and the logs of that epoch are of the rest.
 
     Raises:
         NotANumber: At the end of an epoch that left NaN in the weights: they are not saved.
+        OSError: If a checkpoint cannot be written; the last one stays.
+        Terminated: From `fit`, after SIGTERM.
 
     Example:
     >>> import tempfile
@@ -36,24 +58,42 @@ class Checkpoint(keras.callbacks.Callback):
     2
     """
 
-    def __init__(self, directory: str | os.PathLike):
+    def __init__(self, directory: str | os.PathLike, order=None):
         super().__init__()
         self.directory = Path(directory)
+        self.order = order
+        self.resumed = False  # Whether `restore` found one.
+        self._epoch = 0
+        self._skipped = 0  # Steps of the first epoch that were taken before.
+        self._asked = threading.Event()  # To end, on this worker; what follows, on any.
+        self._ending = False
+        self._before: Any = None  # What SIGTERM did before.
 
-    def latest(self) -> Path | None:
-        """The newest checkpoint, or `None`."""
-        return max(self.directory.glob("epoch-*.weights.h5"), key=_epoch, default=None)
+    def all(self) -> list[Path]:
+        """The checkpoints there are, the newest first."""
+        found = [path for path in self.directory.glob("epoch-*") if _NAME.fullmatch(path.name)]
+        return sorted(found, key=_progress, reverse=True)
 
     def restore(self, model: keras.Model) -> int:
-        """Load the newest checkpoint into a compiled model.
+        """Load the newest checkpoint into a compiled model, within the `scope()` of its strategy.
+
+        One that is not what was written is passed over, with a warning, for the one before it.
 
         Returns:
             The number of epochs it has been trained for, 0 where there is no checkpoint.
 
         Raises:
-            ValueError: If the checkpoint is of another model or optimizer.
+            ValueError: If the checkpoint is of another model or optimizer, if it ends within an
+                epoch and there is no `order`, or if not all workers find the same.
         """
-        path = self.latest()
+        path = next(filter(_whole, self.all()), None)
+        epoch, self._skipped = (0, 0) if path is None else _progress(path)
+        if not cluster.alike(cluster.of(model), [epoch, self._skipped]):
+            raise ValueError(
+                f"{self.directory}: expected a folder that all workers share. Received: one in "
+                f"which this worker finds {path or 'no checkpoint'}, and others do not"
+            )
+        self.resumed = path is not None
         if path is None:
             return 0
         model.optimizer.build(model.trainable_variables)
@@ -65,25 +105,111 @@ class Checkpoint(keras.callbacks.Callback):
             except (UserWarning, ValueError, KeyError, OSError) as error:
                 reason = " ".join(str(error).split())[:200]
                 raise ValueError(f"{path}: does not fit this model ({reason})") from None
-        return _epoch(path)
+        if self._skipped and self.order is None:
+            raise ValueError(f"{path}: ends within an epoch; `order` is needed to go on with it")
+        if self.order is not None:
+            self.order.skip(self._skipped)
+        return epoch
+
+    def spans(self, done: int, epochs: int) -> Iterator[tuple[int, int]]:
+        """What is left to do, as the `initial_epoch` and `epochs` of calls of `fit`.
+
+        Keras takes all epochs of a call to be of one length, so what is left of an epoch that
+        SIGTERM cut short is a call of its own.
+
+        Args:
+            done: What `restore` gave.
+            epochs: How many there are to be.
+
+        Example:
+        >>> from kerasadv.training import Checkpoint
+        >>> list(Checkpoint("folder").spans(2, 5))
+        [(2, 5)]
+        """
+        if self._skipped and done < epochs:
+            yield done, done + 1
+            done += 1
+        if done < epochs:
+            yield done, epochs
+
+    def on_train_begin(self, logs=None):
+        if self.order is not None and threading.current_thread() is threading.main_thread():
+            self._before = signal.signal(signal.SIGTERM, lambda *_: self._asked.set())
+
+    def on_train_end(self, logs=None):
+        if self._before is not None:
+            signal.signal(signal.SIGTERM, self._before)
+            self._before = None
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._epoch = epoch
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self.order is None:
+            return
+        if cluster.workers_where(cluster.of(self.model), self._asked.is_set()):
+            self._ending = True  # After the last step of an epoch, with the epoch.
+            steps = self._skipped + batch + 1
+            if steps < self.order.steps_per_epoch:
+                self._save(self._epoch, steps)
+                self._end(f"step {steps} of epoch {self._epoch + 1}")
 
     def on_epoch_end(self, epoch, logs=None):
+        self._skipped = 0
+        if self.order is not None:
+            self.order.skip(0)
+        self._save(epoch + 1, 0)
+        # It may have come during the validation.
+        asked = self.order is not None and self._asked.is_set()
+        if self._ending or cluster.workers_where(cluster.of(self.model), asked):
+            self._end(f"epoch {epoch + 1}")
+
+    def _end(self, after: str) -> None:
+        self.on_train_end()  # Keras does not call it.
+        raise Terminated(f"ended by SIGTERM after {after}, which is saved in {self.directory}")
+
+    def _save(self, epoch: int, steps: int) -> None:
         for variable in self.model.trainable_variables:
             if not keras.ops.all(keras.ops.isfinite(variable)):
-                raise NotANumber(f"epoch {epoch + 1} left NaN or infinity in {variable.path}")
-        self.directory.mkdir(parents=True, exist_ok=True)
-        path = self.directory / f"epoch-{epoch + 1:04d}.weights.h5"
+                number = epoch + 1 if steps else epoch
+                raise NotANumber(f"epoch {number} left NaN or infinity in {variable.path}")
+        if not cluster.is_chief(cluster.of(self.model)):
+            return
         partial = self.directory / "partial.weights.h5"
-        self.model.save_weights(partial, overwrite=True)
-        with open(partial, "rb+") as file:
-            os.fsync(file.fileno())
-        os.replace(partial, path)
-        for other in self.directory.glob("epoch-*.weights.h5"):
-            if other != path:
-                other.unlink()
+        try:
+            self.directory.mkdir(parents=True, exist_ok=True)
+            self.model.save_weights(partial, overwrite=True)
+            with open(partial, "rb+") as file:
+                os.fsync(file.fileno())
+            name = f"epoch-{epoch:04d}-step-{steps:06d}-{_digest(partial)}.weights.h5"
+            os.replace(partial, self.directory / name)
+            # Those of later epochs are of a training that could not go on after them.
+            kept = [p for p in self.all() if _progress(p) < (epoch, steps)][: _KEPT - 1]
+            for old in self.all():
+                if old not in kept and old.name != name:
+                    old.unlink()
+        except (OSError, RuntimeError) as error:  # HDF5 has both for a full disk.
+            last = next(iter(self.all()), None)
+            left = f"the last one is {last}" if last else "there is none yet"
+            reason = " ".join(str(error).split())[:200]
+            with contextlib.suppress(OSError):
+                partial.unlink()  # It takes the space that is missing.
+            raise OSError(f"{partial}: cannot write a checkpoint ({reason}); {left}") from error
 
 
-def _epoch(path: Path) -> int:
-    match = re.search(r"epoch-(\d+)", path.name)
-    assert match is not None
-    return int(match.group(1))
+def _progress(path: Path) -> tuple[int, int]:
+    epoch, steps, _ = _NAME.fullmatch(path.name).groups()  # type: ignore[union-attr]
+    return int(epoch), int(steps)
+
+
+def _digest(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+
+
+def _whole(path: Path) -> bool:
+    with contextlib.suppress(OSError):
+        if _digest(path) in path.name:
+            return True
+    warnings.warn(f"{path}: is not what was written, and is passed over", stacklevel=3)
+    return False

@@ -2,13 +2,20 @@
 
 import argparse
 import dataclasses
+import os
+import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+import tensorflow as tf
+
+from kerasadv.training import cluster
 from kerasadv.training import recipe as recipes
+from kerasadv.training.checkpoint import Terminated
+from kerasadv.training.distribution import strategy
 from kerasadv.training.loss_terms import NotANumber
 from kerasadv.training.run_files import read_json
 
@@ -20,14 +27,15 @@ def command(
     about: str | None,
     recipe: type[R],
     train: Callable[[R, Path], object],
-    movable: Sequence[str] = ("data_dir",),
+    movable: Sequence[str] = ("data_dir", "strategy"),
     argv: Sequence[str] | None = None,
 ) -> tuple[Path, dict]:
     """Parse options, train in a new folder or go on in an old one, and give back the result.
 
-    Every field of the recipe is an option; `--output` names the folder and `--resume` one to go on
-    in, with the recipe that lies there. What is wrong ends the program with one line; so does
-    Ctrl-C, with the command that goes on.
+    Every field of the recipe is an option; `--output` names the folder, where a training of the
+    same recipe goes on, and `--resume` one to go on in with the recipe that lies there. What is
+    wrong ends the program with one line; so do Ctrl-C and SIGTERM, with the command that goes on.
+    With the strategy `multi_worker` all workers train, and all but the first end here.
 
     Args:
         program: Name of the module, as in `python -m NAME`.
@@ -35,7 +43,8 @@ def command(
         recipe: The frozen dataclass, its fields made with `recipe.field`; one of them is `data`.
         train: Takes a recipe and the folder, and leaves `recipe.json` there before it trains and
             `result.json` as the last thing.
-        movable: Fields that only say where files are, which may have moved since a run began.
+        movable: Fields that only say where files are, or which devices compute: they may have
+            changed since a run began.
         argv: The options; those of the process by default.
 
     Returns:
@@ -43,6 +52,8 @@ def command(
     """
     name = f"python -m {program}"
     family = program.split(".")[-2]
+    fields = [field.name for field in dataclasses.fields(recipe)]  # type: ignore[arg-type]
+    movable = [field for field in movable if field in fields]
     parser = argparse.ArgumentParser(
         name, description=about, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -54,7 +65,8 @@ def command(
     options = vars(parser.parse_args(argv))
     output, resume = options.pop("output"), options.pop("resume")
     data = options.get("data", recipe.data)  # type: ignore[attr-defined]
-    made = time.strftime("%Y%m%d-%H%M%S")
+    # Workers that were launched together, and those that take their place, share a folder.
+    made = os.environ.get("KERASADV_LAUNCHED", time.strftime("%Y%m%d-%H%M%S"))
     run = Path(resume or output or f"runs/{family}-{data}-{made}")
     try:
         if resume:
@@ -63,32 +75,75 @@ def command(
             )
         else:
             chosen = recipe(**options)
-            if run.exists() and (not run.is_dir() or any(run.iterdir())):
-                go_on = f"go on with --resume {run}, or " if _recipe_of(run).exists() else ""
-                raise ValueError(f"{run}: is there already; {go_on}name another")
-        if (run / "result.json").exists():  # The last thing that a training leaves.
-            print(f"{run}: has finished already")
-        else:
+            _check_folder(run, chosen, recipe, movable)
+        # Workers find each other before anything is computed.
+        chief = cluster.is_chief(strategy(getattr(chosen, "strategy", "none")))
+        if not (run / "result.json").exists():  # The last thing that a training leaves.
             train(chosen, run)
+        elif chief:
+            print(f"{run}: has finished already")
+        if not chief:
+            sys.exit()
         return run, read_json(run / "result.json")
     except (ValueError, OSError, NotANumber) as error:
         # One line: what is wrong, and with what. Every argument and file is named in it.
         sys.exit(f"error: {(str(error) or repr(error)).splitlines()[0]}")
-    except KeyboardInterrupt:
+    except tf.errors.OpError as error:
+        reason = (error.message or repr(error)).splitlines()[0][:300]
+        if isinstance(error, _DISK):
+            sys.exit(f"error: {reason}")
+        task = cluster.task()
+        if not isinstance(error, _BROKEN) or task is None or len(task.workers) == 1:
+            raise
+        sys.exit(
+            f"error: another worker has gone, and its own output may say why ({reason}); to go on "
+            f"after the last checkpoint, start all workers again with --resume {run}"
+        )
+    except (KeyboardInterrupt, Terminated) as ended:
+        why = str(ended) or "stopped"
         if _recipe_of(run).exists():
-            print(f"\nstopped; to go on: {name} --resume {run}")
-        sys.exit(130)
+            print(f"\n{why}; to go on: {name} --resume {run}", flush=True)
+        sys.exit(128 + (signal.SIGTERM if isinstance(ended, Terminated) else signal.SIGINT))
+
+
+# What TensorFlow raises where it cannot write, and where there is no room, on disk or in memory.
+_DISK = (tf.errors.PermissionDeniedError, tf.errors.ResourceExhaustedError)
+# And where a worker does not answer any more.
+_BROKEN = (
+    tf.errors.AbortedError,
+    tf.errors.CancelledError,
+    tf.errors.DeadlineExceededError,
+    tf.errors.FailedPreconditionError,
+    tf.errors.InternalError,
+    tf.errors.UnavailableError,
+)
+
+
+def _check_folder(run: Path, chosen: R, recipe: type[R], movable: Sequence[str]) -> None:
+    """Raise a `ValueError` for a folder that holds anything but a training of the same recipe."""
+    # A kill may leave a file that was being written.
+    if not run.exists() or run.is_dir() and all(f.suffix == ".partial" for f in run.iterdir()):
+        return
+    if not _recipe_of(run).exists():
+        raise ValueError(f"{run}: is there already; name another")
+    there = recipes.load(_recipe_of(run), recipe)
+    moved = {field: getattr(chosen, field) for field in movable}
+    if dataclasses.replace(there, **moved) != chosen:  # type: ignore[type-var]
+        raise ValueError(
+            f"{run}: is there already, with another recipe; go on with it by --resume {run} alone, "
+            "or name another"
+        )
 
 
 def _resumed(run: Path, recipe: type[R], given: dict[str, Any], movable: Sequence[str]) -> R:
-    """The recipe of a run; its files may have moved since, nothing else may change."""
+    """The recipe of a run; files and devices may be others now, nothing else may change."""
     if not _recipe_of(run).exists():
         raise ValueError(f"{run}: holds no run to resume, which would have a recipe.json")
     other = sorted(set(given) - set(movable))
     if other:
         raise ValueError(
             f"--resume: goes on with the recipe of the run; give {_options(movable)} with it, if "
-            f"files have moved, and nothing else. Received: {_options(other)}"
+            f"they have changed, and nothing else. Received: {_options(other)}"
         )
     return dataclasses.replace(recipes.load(_recipe_of(run), recipe), **given)  # type: ignore
 

@@ -5,6 +5,7 @@ import math
 import keras
 
 from kerasadv.losses import Compound
+from kerasadv.training import cluster
 
 
 class NotANumber(ArithmeticError):
@@ -17,10 +18,9 @@ class LossTerms(keras.callbacks.Callback):
     Adds the mean of each term of a `Compound` or a `Perceptual` loss, and of one within the other,
     to the logs of each epoch under the term's name (`val_` before it for validation, `_loss` behind
     it if a metric has that name, its loss' name and `_` before it if another loss has such a term),
-    so that the progress bar, `History` and every later callback show
-    it. At the start of an epoch it moves the weights that are functions of the epoch. As soon as
-    the loss is NaN or infinite it ends training with an error that names the term. With any other
-    loss it only does the last.
+    so that the progress bar, `History` and every later callback show it. At the start of an epoch
+    it moves the weights that are functions of the epoch. As soon as the loss is NaN or infinite it
+    ends training with an error that names the term. With any other loss it only does the last.
 
     Raises:
         NotANumber: If the loss becomes NaN or infinite.
@@ -97,7 +97,9 @@ class LossTerms(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         if not math.isfinite(float((logs or {}).get("loss", 0.0))):
-            self._stop(logs["loss"], f"batch {batch + 1}", self._take_terms())
+            where = f"batch {batch + 1}{self._culprits()}"
+            others = {name: float(value) for name, value in logs.items() if name != "loss"}
+            self._stop(logs["loss"], where, self._take_terms() or others)
 
     def on_test_begin(self, logs=None):
         # Inside `fit` the validation comes before the end of the epoch: keep what training left.
@@ -123,6 +125,18 @@ class LossTerms(keras.callbacks.Callback):
         for name, value in self.model.get_metrics_result().items():
             names |= {name, *(value if isinstance(value, dict) else ())}
         return names
+
+    def _culprits(self) -> str:
+        """Of several workers, those on which a metric is no number."""
+        strategy = cluster.of(self.model)
+        if strategy is None:
+            return ""
+        # What each replica here has counted, before workers add it up.
+        counted = [v.value for v in self.model.metrics_variables]
+        parts = [part for v in counted for part in strategy.experimental_local_results(v)]
+        finite = all(keras.ops.all(keras.ops.isfinite(part)) for part in parts)
+        workers = cluster.workers_where(strategy, not finite)
+        return f" on worker {', '.join(map(str, workers))}" if workers else ""
 
     def _stop(self, loss, where, terms):
         bad = {term: value for term, value in terms.items() if not math.isfinite(value)}

@@ -9,7 +9,7 @@ from kerasadv.saving import register
 
 
 class _Penalty:
-    """A weighted penalty on a discriminator's slope by its images. Abstract."""
+    """A weighted penalty on a discriminator's gradient by its images. Abstract."""
 
     def __init__(self, weight=10.0):
         if not isinstance(weight, (int, float)) or not 0 <= weight < math.inf:
@@ -28,7 +28,7 @@ class _Penalty:
 
 @register
 class R1(_Penalty):
-    """R1: half the squared slope of the scores at real images, times `weight`.
+    """R1: half the squared gradient of the scores at real images, times `weight`.
 
     `weight / 2 * E[|grad_x D(x)|^2]`, summed over the pixels of an image. It makes simultaneous
     training of both players converge near the equilibrium, where without it they go round it.
@@ -57,12 +57,12 @@ class R1(_Penalty):
 
     def __call__(self, discriminator, real, fake=None, share=None):
         """The penalty of each sample, `(batch,)`; only `real` counts."""
-        return self.weight / 2 * _squared_slope(discriminator, _wide(real))
+        return self.weight / 2 * _squared_gradient(discriminator, _wide(real))
 
 
 @register
 class GradientPenalty(_Penalty):
-    """Gradient penalty of WGAN-GP: slopes between real and generated images are to be 1.
+    """Gradient penalty of WGAN-GP: gradients between real and generated images have length 1.
 
     `weight * E[(|grad_x D(x)| - 1)^2]` at points `x` drawn evenly from the straight lines between
     pairs of a real and a generated image.
@@ -94,24 +94,24 @@ class GradientPenalty(_Penalty):
         """The penalty of each sample, `(batch,)`; `share` of the way from `real` to `fake`."""
         real, fake, share = _wide(real), _wide(ops.stop_gradient(fake)), _wide(share)
         share = ops.reshape(share, (-1, *[1] * (len(real.shape) - 1)))
-        square = _squared_slope(discriminator, real + share * (fake - real))
-        # Inside the root, where the slope of the root is finite at 0.
+        square = _squared_gradient(discriminator, real + share * (fake - real))
+        # Inside the root, where the gradient of the root is finite at 0.
         return self.weight * ops.square(ops.sqrt(square + 1e-12) - 1)
 
 
 def _wide(x):
-    """Images of integers and of half precision have slopes by float32 all the same."""
+    """Images of integers and of half precision have gradients in float32 all the same."""
     return ops.cast(x, "float32")
 
 
-def _squared_slope(discriminator, images):
-    """The square of the slope of the scores by the pixels, float32 at least, `(batch,)`."""
-    slope = _slope(discriminator, images)
-    slope = ops.cast(slope, keras.backend.result_type(slope.dtype, "float32"))
-    return ops.sum(ops.square(slope), axis=tuple(range(1, len(slope.shape))))
+def _squared_gradient(discriminator, images):
+    """The square of the gradient of the scores by the pixels, float32 at least, `(batch,)`."""
+    gradient = _gradient(discriminator, images)
+    gradient = ops.cast(gradient, keras.backend.result_type(gradient.dtype, "float32"))
+    return ops.sum(ops.square(gradient), axis=tuple(range(1, len(gradient.shape))))
 
 
-def _slope(discriminator, images):
+def _gradient(discriminator, images):
     """The gradient of the scores by the pixels, which has itself a gradient.
 
     Statistics that the discriminator keeps of its batches are left as they are.

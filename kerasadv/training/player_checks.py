@@ -48,32 +48,8 @@ def check_players(generator, discriminator, latent_shape, policy, ema_momentum, 
     check_value_range(value_range)
 
 
-def check_settings(
-    gan,
-    generator_optimizer,
-    discriminator_optimizer,
-    loss,
-    penalties,
-    metrics,
-    discriminator_steps,
-    keywords,
-):
-    """Raise a `ValueError` if a `GAN` cannot be compiled with these."""
-    optimizers = {
-        "generator_optimizer": generator_optimizer,
-        "discriminator_optimizer": discriminator_optimizer,
-    }
-    for argument in keywords:
-        if argument not in _KEYWORDS:
-            raise ValueError(
-                f"`{argument}`: expected no others than {', '.join(_KEYWORDS)}. "
-                f"Received: {argument}={keywords[argument]!r}"
-            )
-    if not isinstance(loss, keras.losses.Loss) or not hasattr(loss, "generator"):
-        raise ValueError(
-            "`loss`: expected a loss of two players, such as kerasadv.losses.Minimax(). "
-            f"Received: loss={loss!r}"
-        )
+def check_optimizers(gan, optimizers):
+    """Raise a `ValueError` for optimizers, by their arguments, that two players cannot have."""
     for argument, optimizer in optimizers.items():
         if not isinstance(optimizer, keras.optimizers.Optimizer):
             raise ValueError(f"`{argument}`: expected a Keras optimizer. Received: {optimizer!r}")
@@ -81,6 +57,27 @@ def check_settings(
         raise ValueError(
             "`discriminator_optimizer`: expected another object than `generator_optimizer`, as "
             "each has a state of its own. Received: the same"
+        )
+    for argument, optimizer in optimizers.items() if _on_replicas(gan) else ():
+        for setting in (
+            "gradient_accumulation_steps",
+            "global_clipnorm",
+            "ema_overwrite_frequency",
+        ):
+            value = getattr(optimizer, setting)
+            if value and (optimizer.use_ema or not setting.startswith("ema")):
+                raise ValueError(
+                    f"`{argument}`: expected no {setting}, which Keras does not get right on "
+                    f"several replicas. Received: {setting}={value}"
+                )
+
+
+def check_rules(gan, loss, penalties, metrics, discriminator_steps):
+    """Raise a `ValueError` for what is no rule of a game, or not of one between these players."""
+    if not isinstance(loss, keras.losses.Loss) or not hasattr(loss, "generator"):
+        raise ValueError(
+            "`loss`: expected a loss of two players, such as kerasadv.losses.Minimax(). "
+            f"Received: loss={loss!r}"
         )
     for argument, given in (("penalties", penalties), ("metrics", metrics)):
         if not isinstance(given, (list, tuple)):
@@ -104,44 +101,44 @@ def check_settings(
                 f"{gan.value_range[1]}, such as {type(metric).__name__}(kerasadv.features."
                 f"inception_v3(value_range={gan.value_range})). Received: one that looks at {seen}"
             )
-    if discriminator_steps is not None:
-        whole = isinstance(discriminator_steps, int) and not isinstance(discriminator_steps, bool)
-        if not whole or discriminator_steps < 1:
-            raise ValueError(
-                "`discriminator_steps`: expected None or a whole number of at least 1. "
-                f"Received: discriminator_steps={discriminator_steps!r}"
-            )
-        if keras.backend.backend() != "tensorflow" or gan.dtype_policy.name == "mixed_float16":
-            raise ValueError(
-                "`discriminator_steps`: expected None with mixed_float16 (mixed_bfloat16 can "
-                "alternate) and on other backends than TensorFlow. "
-                f"Received: discriminator_steps={discriminator_steps}"
-            )
-    if keras.backend.backend() == "tensorflow" and gan.distribute_strategy.num_replicas_in_sync > 1:
-        _check_on_replicas(optimizers, keywords)
+    if discriminator_steps is None:
+        return
+    whole = isinstance(discriminator_steps, int) and not isinstance(discriminator_steps, bool)
+    if not whole or discriminator_steps < 1:
+        raise ValueError(
+            "`discriminator_steps`: expected None or a whole number of at least 1. "
+            f"Received: discriminator_steps={discriminator_steps!r}"
+        )
+    if keras.backend.backend() != "tensorflow" or gan.dtype_policy.name == "mixed_float16":
+        raise ValueError(
+            "`discriminator_steps`: expected None with mixed_float16 (mixed_bfloat16 can "
+            "alternate) and on other backends than TensorFlow. "
+            f"Received: discriminator_steps={discriminator_steps}"
+        )
 
 
-def _check_on_replicas(optimizers, keywords):
-    """Raise a `ValueError` for what Keras cannot do, or does wrong, on several replicas."""
-    for argument, optimizer in optimizers.items():
-        for setting in (
-            "gradient_accumulation_steps",
-            "global_clipnorm",
-            "ema_overwrite_frequency",
-        ):
-            value = getattr(optimizer, setting)
-            if value and (optimizer.use_ema or not setting.startswith("ema")):
-                raise ValueError(
-                    f"`{argument}`: expected no {setting}, which Keras does not get right on "
-                    f"several replicas. Received: {setting}={value}"
-                )
-    for setting, fine in (("steps_per_execution", (None, 1)), ("jit_compile", ("auto", False))):
-        value = keywords.get(setting, fine[0])
-        if value not in fine:
+def check_keywords(gan, keywords):
+    """Raise a `ValueError` for arguments of `Model.compile` that a `GAN` cannot use."""
+    for argument in keywords:
+        if argument not in _KEYWORDS:
             raise ValueError(
-                f"`{setting}`: expected {fine[-1]}, as Keras cannot do more on several replicas. "
-                f"Received: {setting}={value}"
+                f"`{argument}`: expected no others than {', '.join(_KEYWORDS)}. "
+                f"Received: {argument}={keywords[argument]!r}"
             )
+    for argument, fine in (("steps_per_execution", (None, 1)), ("jit_compile", ("auto", False))):
+        value = keywords.get(argument, fine[0])
+        if value not in fine and _on_replicas(gan):
+            raise ValueError(
+                f"`{argument}`: expected {fine[-1]}, as Keras cannot do more on several replicas. "
+                f"Received: {argument}={value}"
+            )
+
+
+def _on_replicas(gan):
+    """Whether a model is copied to several devices, where Keras cannot do everything."""
+    if keras.backend.backend() != "tensorflow":
+        return False
+    return gan.distribute_strategy.num_replicas_in_sync > 1
 
 
 def check_no_weights(sample_weight):

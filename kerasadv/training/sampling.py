@@ -29,12 +29,10 @@ def drawn(distribution, images, shape, seed_generator):
 
 
 def generated(generator, latents, batch_size):
-    """Images of a generator as a NumPy array, so many at once."""
-    images = [
-        keras.ops.convert_to_numpy(generator(latents[start : start + batch_size], training=False))
-        for start in range(0, len(latents), batch_size)
-    ]
-    return np.concatenate(images)
+    """Images of a generator: NumPy arrays of so many at once, one after the other."""
+    for start in range(0, len(latents), batch_size):
+        images = generator(latents[start : start + batch_size], training=False)
+        yield keras.ops.convert_to_numpy(images)
 
 
 def sheet_of(images, value_range):

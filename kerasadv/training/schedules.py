@@ -1,6 +1,53 @@
-"""Weights of loss terms that move while a model trains."""
+"""Numbers that move while a model trains: weights of loss terms, and the learning rate."""
+
+import keras
 
 from kerasadv.saving import register
+
+# Steps of a warm-up: at most so many, and at most this part of all.
+_WARMUP, _PART = 200, 10
+
+
+def warmup_cosine(learning_rate: float, steps: int) -> keras.optimizers.schedules.CosineDecay:
+    """A learning rate that warms up for a short time, then falls as a cosine to zero.
+
+    It begins at a hundredth of the highest rate, and rises in a straight line for a tenth of the
+    steps, though for no more than 200.
+
+    Args:
+        learning_rate: The highest rate, above 0.
+        steps: All steps of the training.
+
+    Returns:
+        The schedule, for any Keras optimizer.
+
+    Raises:
+        ValueError: If `learning_rate` is not above 0 and finite, or `steps` below 1.
+
+    Example:
+    >>> import kerasadv
+    >>> rate = kerasadv.training.warmup_cosine(0.1, steps=1000)
+    >>> [round(float(rate(step)), 4) for step in (0, 50, 100, 550, 1000)]
+    [0.001, 0.0505, 0.1, 0.05, 0.0]
+
+    Reference:
+        Loshchilov and Hutter, "SGDR: Stochastic gradient descent with warm restarts", ICLR 2017:
+        the cosine. Goyal et al., "Accurate, large minibatch SGD", 2017: the warm-up.
+    """
+    if not 0 < learning_rate < float("inf"):
+        raise ValueError(
+            "`learning_rate`: expected a finite number above 0. "
+            f"Received: learning_rate={learning_rate}"
+        )
+    if steps < 1:
+        raise ValueError(f"`steps`: expected at least 1. Received: steps={steps}")
+    warmup = min(_WARMUP, steps // _PART)
+    return keras.optimizers.schedules.CosineDecay(
+        learning_rate / 100,
+        max(1, steps - warmup),
+        warmup_target=learning_rate,
+        warmup_steps=max(1, warmup),
+    )
 
 
 @register

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from kerasadv.training import cluster
 from kerasadv.training.game_watch import GameWatch
 from kerasadv.training.loss_terms import LossTerms
 
@@ -20,7 +21,8 @@ class TensorBoard(keras.callbacks.Callback):
     is the optimizer's own count, so curves of several calls of `fit`, or of a resumed training,
     go on instead of starting over. It includes `LossTerms`: each term of a `Compound` loss shows
     up in the logs, moving weights move, and training stops when the loss is no number. Of a `GAN`
-    it shows both learning rates and images of the same latents, and includes `GameWatch`.
+    it shows both learning rates and images of the same latents, and includes `GameWatch`. Of
+    several workers the first one writes.
 
     Args:
         log_dir: Directory for the logs; training goes to `train` in it, validation to
@@ -28,7 +30,8 @@ class TensorBoard(keras.callbacks.Callback):
         pictures: Function of the model that returns pictures to show after each epoch, uint8
             `(number, height, width, 1 or 3)` or a dictionary of name to such an array, for
             instance `kerasadv.data.Overlays(images, masks)`. In a dictionary it may also return
-            numbers, for curves. Defaults to the method `pictures` of the model, if it has one.
+            numbers, for curves. Of several workers each calls it. Defaults to the method `pictures`
+            of the model, if it has one.
         update_freq: The learning rate is written every `update_freq` steps.
 
     Raises:
@@ -112,7 +115,7 @@ class TensorBoard(keras.callbacks.Callback):
             self._write("validation", validation)
         pictures = self.pictures or getattr(type(self.model), "pictures", None)
         if pictures is not None:
-            shown = pictures(self.model)
+            shown = pictures(self.model)  # On all workers: `predict` takes all of them.
             shown = shown if isinstance(shown, dict) else {"pictures": shown}
             with self._writer("validation").as_default(self._step()):
                 for name, images in shown.items():
@@ -133,6 +136,8 @@ class TensorBoard(keras.callbacks.Callback):
         return int(keras.ops.convert_to_numpy(self.model.optimizer.iterations))
 
     def _writer(self, name: str) -> tf.summary.SummaryWriter:
+        if not cluster.is_chief(cluster.of(self.model)):
+            return tf.summary.create_noop_writer()
         if name not in self._writers:
             self._writers[name] = tf.summary.create_file_writer(str(self.log_dir / name))
         return self._writers[name]

@@ -1,4 +1,4 @@
-"""The games of generators against discriminators: values, optima, and slopes by hand."""
+"""The games of generators against discriminators: values, optima, and gradients by hand."""
 
 import numpy as np
 import pytest

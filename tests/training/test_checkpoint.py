@@ -1,10 +1,18 @@
 """A checkpoint is either whole or not there."""
 
+import os
+import signal
+import subprocess
+import sys
+
 import keras
 import numpy as np
 import pytest
 
 from kerasadv.training import Checkpoint, NotANumber
+from kerasadv.training.checkpoint import Terminated
+
+TENSORFLOW = keras.backend.backend() == "tensorflow"
 
 X, Y = np.random.default_rng(0).normal(size=(2, 8, 2)).astype("float32")
 
@@ -31,7 +39,8 @@ def test_two_and_two_epochs_are_four(tmp_path):
     for a, b in zip(whole.get_weights(), second.get_weights()):
         np.testing.assert_array_equal(a, b)
     assert int(second.optimizer.iterations) == 8
-    assert [p.name for p in (tmp_path / "parts").iterdir()] == ["epoch-0004.weights.h5"]
+    left = sorted(path.name[:22] for path in (tmp_path / "parts").iterdir())
+    assert left == ["epoch-0003-step-000000", "epoch-0004-step-000000"]
 
 
 def test_nothing_to_restore_is_epoch_zero(tmp_path):
@@ -42,7 +51,8 @@ def test_nothing_to_restore_is_epoch_zero(tmp_path):
 def test_a_failed_save_leaves_the_last_good_one(fails, tmp_path, monkeypatch):
     net, checkpoint = model(), Checkpoint(tmp_path)
     fit(net, checkpoint, 0, 1)
-    good = (tmp_path / "epoch-0001.weights.h5").read_bytes()
+    (good,) = checkpoint.all()
+    content = good.read_bytes()
 
     def full_disk(*args, **kwargs):
         raise OSError(28, "No space left on device")
@@ -51,34 +61,149 @@ def test_a_failed_save_leaves_the_last_good_one(fails, tmp_path, monkeypatch):
         monkeypatch.setattr(net, "save_weights", full_disk)
     else:
         monkeypatch.setattr("os.replace", full_disk)
-    with pytest.raises(OSError, match="No space"):
+    message = rf"partial.weights.h5: cannot write a checkpoint \(.*No space.*the last one is {good}"
+    with pytest.raises(OSError, match=message):
         fit(net, checkpoint, 1, 2)
-    assert checkpoint.latest().read_bytes() == good
+    assert checkpoint.all() == [good] and good.read_bytes() == content
     assert checkpoint.restore(model()) == 1
 
 
 def test_weights_that_are_no_numbers_are_not_saved(tmp_path):
     net, checkpoint = model(), Checkpoint(tmp_path)
     fit(net, checkpoint, 0, 1)
-    good = checkpoint.latest()
+    good = checkpoint.all()
     net.layers[0].bias.assign([np.nan, 0.0])
     with pytest.raises(NotANumber, match="epoch 2 left NaN or infinity in "):
         fit(net, checkpoint, 1, 2)
-    assert checkpoint.latest() == good
+    assert checkpoint.all() == good
 
 
 def test_a_checkpoint_of_another_model_or_optimizer_is_refused(tmp_path):
     fit(model(), Checkpoint(tmp_path), 0, 1)
     other = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3)])
     other.compile(keras.optimizers.Adam(), "mse")
-    with pytest.raises(ValueError, match="epoch-0001.weights.h5: does not fit"):
+    with pytest.raises(ValueError, match="epoch-0001-.*weights.h5: does not fit"):
         Checkpoint(tmp_path).restore(other)
     other = model()
     other.compile(keras.optimizers.SGD(), "mse")
-    with pytest.raises(ValueError, match="epoch-0001.weights.h5: does not fit"):
+    with pytest.raises(ValueError, match="epoch-0001-.*weights.h5: does not fit"):
         Checkpoint(tmp_path).restore(other)
 
 
 def test_a_half_written_file_is_not_taken_for_a_checkpoint(tmp_path):
     (tmp_path / "partial.weights.h5").write_bytes(b"half")
     assert Checkpoint(tmp_path).restore(model()) == 0
+
+
+@pytest.mark.parametrize("spoil", ["cut", "flip", "empty"])
+def test_a_spoilt_checkpoint_is_passed_over_for_the_one_before_it(spoil, tmp_path):
+    fit(model(), Checkpoint(tmp_path / "a"), 0, 2)
+    newest, before = Checkpoint(tmp_path / "a").all()
+    content = bytearray(newest.read_bytes())
+    if spoil == "cut":
+        del content[len(content) // 2 :]
+    elif spoil == "flip":
+        content[len(content) // 2] ^= 1
+    else:
+        content.clear()
+    newest.write_bytes(content)
+    resumed, checkpoint = model(), Checkpoint(tmp_path / "a")
+    with pytest.warns(UserWarning, match=f"{newest}: is not what was written"):
+        assert checkpoint.restore(resumed) == 1
+    fit(resumed, checkpoint, 1, 2)
+    whole = model()
+    fit(whole, Checkpoint(tmp_path / "b"), 0, 2)
+    for a, b in zip(whole.get_weights(), resumed.get_weights()):
+        np.testing.assert_array_equal(a, b)
+
+
+FULL = """
+import resource, sys
+import numpy as np
+import keras
+from kerasadv.training import Checkpoint
+folder = sys.argv[1]
+model = keras.Sequential([keras.Input((300,)), keras.layers.Dense(300)])
+model.compile("sgd", "mse")
+x = np.ones((4, 300), "float32")
+class Full(keras.callbacks.Callback):
+    def on_epoch_begin(self, epoch, logs=None):
+        if epoch == 1:  # No file may become larger than half a checkpoint.
+            resource.setrlimit(resource.RLIMIT_FSIZE, (180_000, 180_000))
+try:
+    model.fit(x, x, epochs=3, callbacks=[Full(), Checkpoint(folder)], verbose=0)
+except OSError as error:
+    print(error)
+"""
+
+
+def test_where_nothing_can_be_written_any_more_the_last_good_one_stays_and_is_named(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", FULL, str(tmp_path)], capture_output=True, text=True
+    )
+    (good,) = Checkpoint(tmp_path).all()
+    assert good.name.startswith("epoch-0001")
+    assert "cannot write a checkpoint" in done.stdout, done.stderr
+    assert f"the last one is {good}" in done.stdout
+
+
+def ordered(folder, seed=0):
+    from kerasadv.data import EpochOrder
+
+    order = EpochOrder(range(len(X)), 2, seed)
+    return order, Checkpoint(folder, order)
+
+
+def train(net, order, checkpoint, epochs, *callbacks):
+    for first, last in checkpoint.spans(checkpoint.restore(net), epochs):
+        net.fit(
+            order.batches(X, Y),
+            epochs=last,
+            initial_epoch=first,
+            shuffle=False,
+            callbacks=[order, *callbacks, checkpoint],
+            verbose=0,
+        )
+
+
+@pytest.mark.skipif(not TENSORFLOW, reason="kerasadv.data is TensorFlow's")
+@pytest.mark.parametrize("epoch, batch", [(0, 0), (1, 2), (1, 3), (2, 1)])
+def test_sigterm_saves_within_an_epoch_and_nothing_is_done_twice(epoch, batch, tmp_path):
+    class Preempt(keras.callbacks.Callback):
+        def on_epoch_begin(self, number, logs=None):
+            self.now = number == epoch
+
+        def on_train_batch_end(self, number, logs=None):
+            if self.now and number == batch:
+                os.kill(os.getpid(), signal.SIGTERM)
+
+    whole = model()
+    train(whole, *ordered(tmp_path / "whole"), 3)
+    step = f"step {batch + 1} of " if batch < 3 else ""
+    saved = rf"after {step}epoch {epoch + 1}, which is saved in .*parts"
+    with pytest.raises(Terminated, match=saved):
+        train(model(), *ordered(tmp_path / "parts"), 3, Preempt())
+    resumed = model()
+    seen = []
+    count = keras.callbacks.LambdaCallback(
+        on_train_batch_end=lambda batch, logs: seen.append(batch)
+    )
+    train(resumed, *ordered(tmp_path / "parts"), 3, count)
+    assert len(seen) == 12 - 4 * epoch - batch - 1
+    for a, b in zip(whole.get_weights(), resumed.get_weights()):
+        np.testing.assert_array_equal(a, b)
+    assert int(resumed.optimizer.iterations) == 12
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+@pytest.mark.skipif(not TENSORFLOW, reason="kerasadv.data is TensorFlow's")
+def test_what_ends_within_an_epoch_needs_an_order_to_go_on(tmp_path):
+    class Preempt(keras.callbacks.Callback):
+        def on_train_batch_end(self, number, logs=None):
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with pytest.raises(Terminated):
+        train(model(), *ordered(tmp_path), 1, Preempt())
+    with pytest.raises(ValueError, match="ends within an epoch; `order` is needed"):
+        Checkpoint(tmp_path).restore(model())
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)

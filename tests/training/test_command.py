@@ -60,13 +60,28 @@ def test_a_stopped_run_goes_on_with_its_recipe_where_files_have_moved(tmp_path, 
 def test_nothing_else_may_be_given_to_a_run_that_goes_on(other, tmp_path):
     run = start("--output", tmp_path / "run")[0]
     message = ended("--resume", run, *other)
-    assert message.endswith(f"give --data-dir with it, if files have moved, and nothing else. "
+    assert message.endswith(f"give --data-dir with it, if they have changed, and nothing else. "
                             f"Received: {other[0]}")  # fmt: skip
+
+
+def test_a_folder_with_the_same_recipe_is_gone_on_with(tmp_path, capsys):
+    arguments = ("--output", tmp_path / "run", "--epochs", 5)
+    assert ended(*arguments, "--data-dir", "stop") == 130
+    assert start(*arguments, "--data-dir", "moved") == (tmp_path / "run", ["moved", 5])
+    start(*arguments)
+    assert "has finished already" in capsys.readouterr().out
+
+
+def test_what_was_launched_together_shares_a_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("KERASADV_LAUNCHED", "20260102-030405")
+    assert str(start()[0]) == "runs/toy-drawn-20260102-030405"
 
 
 def test_no_folder_is_overwritten_and_none_resumed_that_holds_no_run(tmp_path):
     run = start("--output", tmp_path / "run")[0]
-    assert f"go on with --resume {run}, or name another" in ended("--output", run)
+    other = ended("--output", run, "--epochs", 7)
+    assert "is there already, with another recipe; go on with it by --resume" in other
     (tmp_path / "other").mkdir()
     assert "other: holds no run to resume" in ended("--resume", tmp_path / "other")
     (tmp_path / "other" / "thesis.txt").write_text("years of work")

@@ -18,7 +18,9 @@ def test_mirrored_takes_every_local_device():
 
 
 def test_other_names_are_refused():
-    with pytest.raises(ValueError, match="`name`.*'none' or 'mirrored'.*Received: name='tpu'"):
+    with pytest.raises(
+        ValueError, match="`name`.*'none', 'mirrored', 'multi_worker'.*Received: name='tpu'"
+    ):
         strategy("tpu")
 
 

@@ -158,37 +158,29 @@ def test_a_sheet_shows_each_picture_in_its_place(channels, tmp_path):
         (("--number", 10**14, "--npz", "a.npz"), "allocate"),
     ],
 )
-def test_what_cannot_be_made_is_refused_in_one_line(argv, words, weights, tmp_path):
-    assert words in refused(weights, *argv)
+def test_what_cannot_be_made_is_refused_in_one_line(argv, words, weights, tmp_path, refused):
+    assert words in refused(sample.main, "--weights", weights, *argv)
     assert list(tmp_path.iterdir()) == []
 
 
-def refused(weights, *argv):
-    with pytest.raises(SystemExit) as caught:
-        run(weights, *argv)
-    message = str(caught.value.code)
-    assert message.startswith("error: ") and "\n" not in message
-    return message
-
-
-def test_neither_weights_nor_folders_are_written_over(weights, tmp_path):
-    before = weights.read_bytes()
+def test_neither_weights_nor_folders_are_written_over(weights, tmp_path, refused):
+    before, given = weights.read_bytes(), ("--weights", weights, "--output")
     # Pillow has a name for such files, and would empty this one before it failed.
-    message = refused(weights, "--output", weights)
+    message = refused(sample.main, *given, weights)
     assert "model.weights.h5: are the weights, which would be lost" in message
     (tmp_path / "folder.png").mkdir()
-    assert "folder.png: is a directory" in refused(weights, "--output", "folder.png")
+    assert "folder.png: is a directory" in refused(sample.main, *given, "folder.png")
     assert weights.read_bytes() == before
 
 
-def test_weights_that_do_not_fit_are_named(weights, tmp_path):
+def test_weights_that_do_not_fit_are_named(weights, tmp_path, refused):
     other = tmp_path / "model.weights.h5"
-    assert "no such file" in refused(other)
+    assert "no such file" in refused(sample.main, "--weights", other)
     other.write_bytes(weights.read_bytes())
-    assert "model.json: is missing" in refused(other)
+    assert "model.json: is missing" in refused(sample.main, "--weights", other)
     for text in ("{}", json.dumps(MODEL | {"filters": 3}), json.dumps(MODEL | {"depth": 1}), "[]"):
         (tmp_path / "model.json").write_text(text)
-        assert "does not fit model.json" in refused(other)
+        assert "does not fit model.json" in refused(sample.main, "--weights", other)
     (tmp_path / "model.json").write_text(json.dumps(MODEL))
     other.write_bytes(b"hostile")
-    assert "does not fit model.json" in refused(other)
+    assert "does not fit model.json" in refused(sample.main, "--weights", other)

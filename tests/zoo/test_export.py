@@ -1,6 +1,8 @@
 """Models for programs without Keras: run by other engines, at sizes of their own."""
 
 import json
+import subprocess
+import sys
 
 import keras
 import numpy as np
@@ -9,8 +11,8 @@ import tensorflow as tf
 
 import zoo
 from zoo import __main__ as command
+from zoo import catalogue, weights
 from zoo import export as exporting
-from zoo import weights
 from zoo.export import FORMATS, export
 
 # Of the packages that convert.
@@ -110,6 +112,40 @@ def test_what_differs_is_not_kept(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_what_is_interrupted_leaves_nothing(tmp_path, monkeypatch):
+    def interrupted(model, format, path, precision):
+        path.write_text("half")
+        assert path.parent.name.endswith(".partial")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(exporting, "_write", interrupted)
+    words = ["noisy_labels/fashion_mnist", "--format", "onnx", "--output", str(tmp_path)]
+    with pytest.raises(SystemExit) as stopped:
+        command.main(["export", *words])
+    assert stopped.value.code == 130 and list(tmp_path.iterdir()) == []
+
+
+def test_what_is_terminated_leaves_nothing(tmp_path):
+    program = """
+import runpy, time
+from zoo import export
+def slow(model, format, path, precision):
+    path.write_text("half")
+    print("half", flush=True)
+    time.sleep(10000)
+export._write = slow
+runpy.run_module("zoo", run_name="__main__", alter_sys=True)
+"""
+    words = ["export", "noisy_labels/fashion_mnist", "--format", "onnx", "--output", str(tmp_path)]
+    process = subprocess.Popen(
+        [sys.executable, "-c", program, *words], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout.readline() == "half\n" and len(list(tmp_path.iterdir())) == 1
+    process.terminate()
+    process.communicate()
+    assert process.returncode == 143 and list(tmp_path.iterdir()) == []
+
+
 def test_bad_arguments_are_named(tmp_path, monkeypatch):
     model, target = unet(), tmp_path / "model.onnx"
     with pytest.raises(ValueError, match="format: expected one of saved_model.*ived: 'pickle'"):
@@ -134,7 +170,7 @@ def test_the_command_names_files_after_what_is_in_them(tmp_path, capsys):
     command.main(["export", "noisy_labels/fashion_mnist", *options])
     made = tmp_path / "new" / "noisy_labels-fashion_mnist-float16.tflite"
     assert made.is_file() and f"{made}: 0.4 MB; outputs of up to" in capsys.readouterr().out
-    row = zoo.weights.tables()["noisy_labels/fashion_mnist"]
+    row = catalogue.tables()["noisy_labels/fashion_mnist"]
     assert made.stat().st_size < 0.6 * row.size
     for wrong, words in (
         (["export", "unet/gone", *options], "unet/gone: expected one of"),

@@ -30,7 +30,7 @@ def test_paints_images_of_any_size_in_their_size_and_range(size):
     assert got.min() >= 0 and got.max() <= 255
 
 
-def test_pixels_have_limits_except_in_training_where_each_has_a_slope():
+def test_pixels_have_limits_except_in_training_where_each_has_a_gradient():
     import tensorflow as tf
 
     model, image = small(), tf.constant(photo())

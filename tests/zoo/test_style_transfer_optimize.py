@@ -57,9 +57,9 @@ def test_the_size_of_the_loss_does_not_matter(objective, monkeypatch):
     for scale in (1.0, 1e-9):
 
         def scaled(target, picture, scale=scale):
-            return [scale * x for x in Objective.value_and_slope(objective, target, picture)]
+            return [scale * x for x in Objective.value_and_gradient(objective, target, picture)]
 
-        monkeypatch.setattr(objective, "value_and_slope", scaled)
+        monkeypatch.setattr(objective, "value_and_gradient", scaled)
         losses = found[scale] = []
         shares = np.array([1, 0], "float32")
         optimize(objective, photo, shares, 5, watch=lambda _, loss, to=losses: to.append(loss))

@@ -187,7 +187,11 @@ def test_a_folder_may_have_a_dot_in_its_name(weights, tmp_path):
         ("", "no style ''"),
         ("scream:0.5", "add up to 1; those of 'scream:0.5' to 0.5"),
         ("scream:0.5,great_wave:0.6", "add up to 1.*to 1.1"),
-        ("scream,great_wave", "expected a share from 0 to 1 for scream"),
+        ("scream:0.5,great_wave", "expected a share from 0 to 1 for great_wave, .*or no shares at"),
+        ("scream,great_wave:0.5", "expected a share from 0 to 1 for scream"),
+        ("scream,screem", "no style 'screem'; there are great_wave"),
+        ("scream,scream", "scream is named twice"),
+        ("scream:", "expected a share"),
         ("scream:x", "expected a share"),
         ("scream:nan", "expected a share"),
         ("scream:1.5,great_wave:-0.5", "expected a share"),
@@ -198,6 +202,24 @@ def test_a_folder_may_have_a_dot_in_its_name(weights, tmp_path):
 def test_styles_and_blends_that_there_are_not_are_named(style, message):
     with pytest.raises(DataError, match=f"--style: .*{message}"):
         blend(style, STYLES)
+
+
+def test_a_style_that_there_is_not_is_told_the_others_before_the_network_is_built(
+    weights, monkeypatch, refused
+):
+    def load(weights):
+        raise AssertionError("The network was built.")
+
+    monkeypatch.setattr(paint, "load", load)
+    for given, known in ((weights, "great_wave, scream,"), ("paintings", "portrait, hoitsu,")):
+        message = refused(paint.main, "p.png", "--style", "screem", "--weights", given)
+        assert f"no style 'screem'; there are {known}" in message
+
+
+def test_styles_without_shares_have_equal_ones():
+    np.testing.assert_allclose(blend("starry_night, scream", STYLES), [0, 0.5, 0.5])
+    np.testing.assert_allclose(blend(",".join(STYLES), STYLES), [1 / 3] * 3)
+    np.testing.assert_allclose(blend("scream", STYLES), [0, 1, 0])
 
 
 def test_blends_are_shares_in_the_order_of_the_styles():
@@ -227,7 +249,7 @@ def test_weights_that_do_not_fit_are_named(weights, tmp_path):
     assert "no such file" in run(other, *argv)
     other.write_bytes(weights.read_bytes())
     assert "model.json: is missing" in run(other, *argv)
-    for text in ('{"filters": 2}', '{"styles": ["a"], "filters": 2}', "[]", "hostile"):
+    for text in ('{"filters": 2}', '{"styles": ["scream"], "filters": 2}', "[]", "hostile"):
         (tmp_path / "model.json").write_text(text)
         assert "does not fit model.json" in run(other, *argv)
     (tmp_path / "model.json").write_text((weights.parent / "model.json").read_text())

@@ -114,7 +114,8 @@ def test_a_killed_training_resumes_as_if_nothing_had_happened(folder, tmp_path):
 
 def test_a_run_is_not_overwritten_nor_resumed_with_other_options(run, folder, capsys, refused):
     before = {p: p.read_bytes() for p in run.rglob("*") if p.is_file()}
-    assert "is there already" in refused(train.main, *options(folder, "--output", run))
+    other = options(folder, "--output", run, "--seed", 7)
+    assert "is there already, with another recipe" in refused(train.main, *other)
     message = refused(train.main, "--resume", run, "--epochs", 5)
     assert "nothing else. Received: --epochs" in message
     train.main(["--resume", str(run)])

@@ -11,7 +11,7 @@ _LEAK = 0.2
 # Divisible by the stride of 2, so that each pixel is reached by as many weights as its neighbours.
 # With the 5 of the paper pixels take turns between 2 and 3 in each direction: checkerboards (Odena
 # et al., "Deconvolution and checkerboard artifacts", Distill 2016), in the pictures and, through
-# the discriminator, in the slopes that the generator learns from.
+# the discriminator, in the gradients that the generator learns from.
 _KERNEL = 4
 
 
@@ -107,8 +107,8 @@ def DCGANDiscriminator(  # noqa: N802
         filters: Channels of the first stage.
         activation: As `DCGANGenerator` takes it.
         batch_normalization: Whether all convolutions but the first are normalized by the batch, as
-            in the paper. Without, each picture is judged by itself: penalties on the slope, such as
-            `kerasadv.training.R1`, mean what they say, and a step is faster.
+            in the paper. Without, each picture is judged by itself: penalties on the gradient, such
+            as `kerasadv.training.R1`, mean what they say, and a step is faster.
         name: Name of the model.
 
     Returns:

@@ -1,8 +1,8 @@
 """Makes pictures with a trained generator: a sheet as PNG, or an array of thousands.
 
-python -m zoo.dcgan.sample --weights runs/dcgan-.../model.weights.h5
-python -m zoo.dcgan.sample --weights FILE --interpolate --seed 1 --output walks.png
-python -m zoo.dcgan.sample --weights FILE --number 10000 --npz samples.npz
+python -m zoo.dcgan.sample
+python -m zoo.dcgan.sample --interpolate --seed 1 --output walks.png
+python -m zoo.dcgan.sample --weights runs/dcgan-.../model.weights.h5 --number 10000 --npz FILE
 """
 
 import argparse
@@ -16,7 +16,7 @@ from PIL import Image
 
 from kerasadv.data import DataError
 from kerasadv.data.files import check_target
-from kerasadv.training.sampling import sheet
+from kerasadv.training.sampling import generated, sheet
 from zoo.dcgan.data import unscale
 from zoo.dcgan.model import DCGANGenerator
 from zoo.weights import trained
@@ -87,11 +87,12 @@ def make(generator: keras.Model, latents: np.ndarray, progress: bool = False) ->
     """
     images = np.empty((len(latents), *generator.output_shape[1:]), "uint8")
     bar = keras.utils.Progbar(len(latents), unit_name="picture") if progress else None
-    for start in range(0, len(latents), _BATCH):
-        part = latents[start : start + _BATCH]
-        images[start : start + len(part)] = unscale(generator(part, training=False))
+    done = 0
+    for part in generated(generator, latents, _BATCH):
+        images[done : done + len(part)] = unscale(part)
+        done += len(part)
         if bar is not None:
-            bar.update(start + len(part))
+            bar.update(done)
     return images
 
 
@@ -108,7 +109,11 @@ def main(argv: list[str] | None = None) -> None:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--weights", required=True, help="model.weights.h5 of a run")
+    parser.add_argument(
+        "--weights",
+        default="fashion_mnist",
+        help="published weights, or model.weights.h5 of a run (default: fashion_mnist)",
+    )
     parser.add_argument("--number", type=int, default=64, help="how many pictures (default: 64)")
     parser.add_argument(
         "--seed", type=int, default=0, help="the same pictures for the same seed (default: 0)"

@@ -16,7 +16,9 @@ import numpy as np
 
 import kerasadv
 from kerasadv.data import DataError, EpochOrder
+from kerasadv.training import cluster
 from kerasadv.training import recipe as recipes
+from kerasadv.training.cluster import is_chief
 from kerasadv.training.command import command
 from kerasadv.training.run_files import MODEL, keep_row, read_json, write_json
 from kerasadv.training.sampling import sheet
@@ -61,7 +63,9 @@ class Recipe:
     learning_rate: float = recipes.field(
         5e-4, "of Adam, for both players, at first; falls as a cosine to zero"
     )
-    strategy: Literal["none", "mirrored"] = recipes.field("none", "mirrored: all local devices")
+    strategy: Literal["none", "mirrored", "multi_worker"] = recipes.field(
+        "none", "mirrored: all local devices; multi_worker: all machines, see TF_CONFIG"
+    )
     seed: int = recipes.field(0, "of the first weights, the latents and the order of the pictures")
 
 
@@ -83,12 +87,13 @@ def train(recipe: Recipe, images: np.ndarray, run: Path) -> keras.Model:
         kerasadv.training.loss_terms.NotANumber: If a loss becomes NaN or infinite.
     """
     started, processor = time.monotonic(), time.process_time()
+    strategy = kerasadv.training.strategy(recipe.strategy)  # Before TensorFlow computes.
     shape = {"image_size": images.shape[1], "channels": images.shape[-1], "filters": recipe.filters}
     arguments = shape | {"latent_size": LATENT_SIZE, "activation": recipe.activation or "relu"}
     order = EpochOrder(range(len(images)), recipe.batch_size, recipe.seed)
     steps = order.steps_per_epoch * recipe.epochs
     keras.utils.set_random_seed(recipe.seed)
-    with kerasadv.training.strategy(recipe.strategy).scope():
+    with strategy.scope():
         gan = kerasadv.training.GAN(
             DCGANGenerator(**arguments),
             DCGANDiscriminator(
@@ -109,38 +114,39 @@ def train(recipe: Recipe, images: np.ndarray, run: Path) -> keras.Model:
             # Compiling by XLA takes a minute, and is no faster on CPUs.
             jit_compile=False,
         )
-        checkpoint = kerasadv.training.Checkpoint(run / "checkpoint")
+        checkpoint = kerasadv.training.Checkpoint(run / "checkpoint", order)
         done = checkpoint.restore(gan)
     # The first thing on disk, once everything that could be wrong has been built.
-    run.mkdir(parents=True, exist_ok=True)
-    if done == 0:
-        recipes.save(recipe, run / "recipe.json")
-    write_json(run / MODEL, arguments)
+    chief = is_chief(strategy)
+    if chief:
+        run.mkdir(parents=True, exist_ok=True)
+        if not checkpoint.resumed:
+            recipes.save(recipe, run / "recipe.json")
+        write_json(run / MODEL, arguments)
     latents = sample.latents(SHOWN, LATENT_SIZE, seed=0)
-    gan.fit(
-        datasets.batches(order, images),
-        epochs=recipe.epochs,
-        initial_epoch=done,
-        callbacks=[
-            order,
-            kerasadv.training.TensorBoard(
-                run / "logs",
-                pictures=lambda gan: sheet(sample.make(gan.averaged, latents))[None],
-            ),
-            History(run / "history.json"),
-            checkpoint,
-        ],
-        shuffle=False,
+    board = kerasadv.training.TensorBoard(
+        run / "logs", pictures=lambda gan: sheet(sample.make(gan.averaged, latents))[None]
     )
+    for first, last in checkpoint.spans(done, recipe.epochs):
+        gan.fit(
+            datasets.batches(order, images),
+            epochs=last,
+            initial_epoch=first,
+            callbacks=[order, board, History(run / "history.json"), checkpoint],
+            shuffle=False,
+            verbose="auto" if chief else 0,
+        )
     trained = DCGANGenerator(**arguments)  # Published alone and without optimizer.
     trained.set_weights(gan.averaged.get_weights())
+    if not chief:
+        return trained
     trained.save_weights(run / "model.weights.h5")
     sample.save(sample.make(trained, latents), run / "samples.png")
     # A `spread` far below 1 says that the generator has collapsed.
     last = read_json(run / "history.json")[-1]
     del last["epoch"]
     result = {"spread": last.pop("spread"), "training_images": len(images), **last}
-    if done == 0:  # Nobody knows how long the parts of an interrupted training took.
+    if not checkpoint.resumed:  # Nobody knows how long the parts of an interrupted training took.
         result["minutes"] = round((time.monotonic() - started) / 60, 1)
         result["processor_minutes"] = round((time.process_time() - processor) / 60, 1)
     write_json(run / "result.json", result)
@@ -194,7 +200,8 @@ class History(keras.callbacks.Callback):
         self.path = path
 
     def on_epoch_end(self, epoch, logs=None):
-        keep_row(self.path, epoch, dict(sorted((logs or {}).items())))
+        if is_chief(cluster.of(self.model)):
+            keep_row(self.path, epoch, dict(sorted((logs or {}).items())))
 
 
 def check(recipe: Recipe, images: np.ndarray | None = None) -> None:

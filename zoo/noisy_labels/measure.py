@@ -5,6 +5,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from kerasadv.training import cluster
 from kerasadv.training.run_files import keep_row, read_json
 from zoo.noisy_labels import suspects
 from zoo.noisy_labels.data import Data
@@ -37,7 +38,8 @@ class Curves(keras.callbacks.Callback):
         guesses = probabilities(self.model, self.data.test_images).argmax(axis=1)
         logs["test_accuracy"] = float((guesses == self.data.test_labels).mean())
         shown = ("loss", "accuracy", "val_loss", "val_accuracy", "test_accuracy")
-        keep_row(self.path, epoch, {name: logs[name] for name in shown})
+        if cluster.is_chief(cluster.of(self.model)):
+            keep_row(self.path, epoch, {name: logs[name] for name in shown})
 
 
 def report(model: keras.Model, data: Data, run: Path) -> dict:

@@ -7,6 +7,7 @@ python -m zoo.noisy_labels.train --resume runs/noisy_labels-...
 """
 
 import dataclasses
+import math
 import time
 from pathlib import Path
 from typing import Literal
@@ -18,6 +19,7 @@ import kerasadv
 from kerasadv.data import DataError, EpochOrder
 from kerasadv.data.epoch_order import untuned
 from kerasadv.training import recipe as recipes
+from kerasadv.training.cluster import is_chief
 from kerasadv.training.command import command
 from kerasadv.training.run_files import MODEL, write_json
 from zoo.noisy_labels import data as datasets
@@ -60,7 +62,9 @@ class Recipe:
     precision: Literal["float32", "mixed_bfloat16"] = recipes.field(
         "float32", "mixed_bfloat16 is faster where the processor has it, and slower where not"
     )
-    strategy: Literal["none", "mirrored"] = recipes.field("none", "mirrored: all local devices")
+    strategy: Literal["none", "mirrored", "multi_worker"] = recipes.field(
+        "none", "mirrored: all local devices; multi_worker: all machines, see TF_CONFIG"
+    )
     seed: int = recipes.field(0, "of the noise, the first weights and the order of the images")
 
 
@@ -90,12 +94,12 @@ def train(recipe: Recipe, data: datasets.Data, run: Path) -> keras.Model:
         "temperature": recipe.t2 if recipe.loss == "bi_tempered" else 1.0,
     }
     started, processor = time.monotonic(), time.process_time()
+    strategy = kerasadv.training.strategy(recipe.strategy)  # Before TensorFlow computes.
     order = EpochOrder(range(len(data.images)), BATCH_SIZE, recipe.seed)
     keras.utils.set_random_seed(recipe.seed)
     policy = keras.config.dtype_policy()
     keras.config.set_dtype_policy(recipe.precision)
     try:
-        strategy = kerasadv.training.strategy(recipe.strategy)
         with strategy.scope():
             # Generalized cross-entropy takes probabilities, the other losses logits.
             given = 1.0 if recipe.loss == "generalized_crossentropy" else None
@@ -105,35 +109,37 @@ def train(recipe: Recipe, data: datasets.Data, run: Path) -> keras.Model:
                 loss=loss(recipe),
                 metrics=["accuracy"],
             )
-            checkpoint = kerasadv.training.Checkpoint(run / "checkpoint")
+            checkpoint = kerasadv.training.Checkpoint(run / "checkpoint", order)
             done = checkpoint.restore(model)
         # The first thing on disk, once everything that could be wrong has been built.
-        run.mkdir(parents=True, exist_ok=True)
-        if done == 0:
-            recipes.save(recipe, run / "recipe.json")
-        write_json(run / MODEL, arguments)
-        model.fit(
-            order.batches(data.images, data.labels),
-            epochs=recipe.epochs,
-            initial_epoch=done,
-            validation_data=_validation(data, strategy.num_replicas_in_sync),
-            callbacks=[
-                order,
-                Curves(data, run / "history.json"),
-                kerasadv.training.TensorBoard(run / "logs"),
-                checkpoint,
-            ],
-            shuffle=False,
-            verbose=2,
-        )
+        chief = is_chief(strategy)
+        if chief:
+            run.mkdir(parents=True, exist_ok=True)
+            if not checkpoint.resumed:
+                recipes.save(recipe, run / "recipe.json")
+            write_json(run / MODEL, arguments)
+        curves = Curves(data, run / "history.json")
+        board = kerasadv.training.TensorBoard(run / "logs")
+        for first, last in checkpoint.spans(done, recipe.epochs):
+            model.fit(
+                order.batches(data.images, data.labels),
+                epochs=last,
+                initial_epoch=first,
+                validation_data=_validation(data, strategy.num_replicas_in_sync),
+                callbacks=[order, curves, board, checkpoint],
+                shuffle=False,
+                verbose=2 if chief else 0,
+            )
     finally:
         keras.config.set_dtype_policy(policy)
     # Published and evaluated without optimizer, in float32, whatever it was trained in.
     trained = ResidualClassifier(**arguments)
     trained.set_weights(model.get_weights())
+    if not chief:
+        return trained
     trained.save_weights(run / "model.weights.h5")
     result = report(trained, data, run)
-    if done == 0:  # Nobody knows how long the parts of an interrupted training took.
+    if not checkpoint.resumed:  # Nobody knows how long the parts of an interrupted training took.
         result["minutes"] = round((time.monotonic() - started) / 60, 1)
         result["processor_minutes"] = round((time.process_time() - processor) / 60, 1)
     write_json(run / "result.json", result)
@@ -164,7 +170,7 @@ def loss(recipe: Recipe) -> keras.losses.Loss:
 
 def _validation(data: datasets.Data, replicas: int) -> tf.data.Dataset:
     # Every device gets the same number of images, as none may go without.
-    repeat = 1 if len(data.validation_images) % replicas == 0 else replicas
+    repeat = replicas // math.gcd(replicas, len(data.validation_images))
     return (
         tf.data.Dataset.from_tensor_slices((data.validation_images, data.validation_labels))
         .repeat(repeat)

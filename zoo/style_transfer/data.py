@@ -165,6 +165,10 @@ class Crops(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch, logs=None):
         self._order.on_epoch_begin(epoch, logs)
 
+    def skip(self, steps: int) -> None:
+        """Leave out the first batches of an epoch, as `EpochOrder.skip` does."""
+        self._order.skip(steps)
+
     def batches(self) -> tf.data.Dataset:
         """One epoch's batches, those of the epoch that is under way when they are iterated.
 
@@ -177,7 +181,7 @@ class Crops(keras.callbacks.Callback):
             .map(self._crop, num_parallel_calls=2)
             .batch(self.batch_size, drop_remainder=True)
             .map(lambda images, styles: ((images, styles), with_shares(images, styles)))
-            .apply(tf.data.experimental.assert_cardinality(self.steps_per_epoch))
+            .apply(tf.data.experimental.assert_cardinality(self._order.steps_left()))
             .prefetch(2)
         )
 

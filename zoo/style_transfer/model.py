@@ -138,8 +138,8 @@ class Doubled(layers.Layer):
 class Limited(layers.Layer):
     """Limits pixels to 0 ... 255, except while training.
 
-    What is too bright is told so by its loss; a sigmoid, or a limit, would let no slope through. So
-    the loss of a training step is that of pixels without limits, that of evaluation with them.
+    What is too bright is told so by its loss; a sigmoid, or a limit, would let no gradient through.
+    So the loss of a training step is that of pixels without limits, that of evaluation with them.
 
     Args:
         **kwargs: `name` and `dtype`, as for every Keras layer.

@@ -77,7 +77,7 @@ class Objective:
         return terms | {"total_variation": TOTAL_VARIATION * variation}
 
     def target(self, photo: np.ndarray, shares: np.ndarray) -> tuple[dict, dict]:
-        """What to come near, for `value_and_slope`: the photo is looked at here, once.
+        """What to come near, for `value_and_gradient`: the photo is looked at here, once.
 
         Args:
             photo: `(height, width, 3)`, 0 to 255.
@@ -91,8 +91,8 @@ class Objective:
         return {CONTENT: features[CONTENT]}, matrices
 
     @tf.function
-    def value_and_slope(self, target, painted):
-        """The loss of one painted photo, `(1, height, width, 3)`, and its slope by the pixels."""
+    def value_and_gradient(self, target, painted):
+        """The loss of a painted photo, `(1, height, width, 3)`, and its gradient by the pixels."""
         features, matrices = target
         with tf.GradientTape() as tape:
             tape.watch(painted)

@@ -54,8 +54,8 @@ def optimize(
 
     def evaluate(vector):
         picture = tf.constant(vector.reshape(1, *photo.shape), tf.float32)
-        value, slope = objective.value_and_slope(target, picture)
-        return factor * float(value), factor * np.asarray(slope, "float64").ravel()
+        value, gradient = objective.value_and_gradient(target, picture)
+        return factor * float(value), factor * np.asarray(gradient, "float64").ravel()
 
     done = itertools.count(1)
 
@@ -67,10 +67,10 @@ def optimize(
     if start == "noise":
         first = np.random.default_rng(0).uniform(0, 255, first.shape)
     factor = 1.0
-    value, slope = evaluate(first)
+    value, gradient = evaluate(first)
     # The first step is the gradient itself, whatever its size: it is to move the average pixel by
     # 10. Losses of other weights would hardly move it, and end there.
-    factor = 10 / max(np.abs(slope).mean(), 1e-30)
+    factor = 10 / max(np.abs(gradient).mean(), 1e-30)
     if not watch(0, value):
         first = minimize(
             evaluate,

@@ -1,7 +1,8 @@
 """Paints photos in the styles of paintings.
 
 python -m zoo.style_transfer.paint photo.jpg --style great_wave --output painted.png
-python -m zoo.style_transfer.paint photo.jpg --style great_wave:0.5,starry_night:0.5
+python -m zoo.style_transfer.paint photo.jpg --style great_wave,starry_night
+python -m zoo.style_transfer.paint photo.jpg --style great_wave:0.3,starry_night:0.7
 python -m zoo.style_transfer.paint *.jpg --style all --output sheet.png
 """
 
@@ -16,10 +17,12 @@ from PIL import Image, ImageDraw
 
 from kerasadv.data import DataError, read_image
 from kerasadv.data.files import check_target
+from kerasadv.training.run_files import MODEL, read_json
+from zoo.catalogue import named, table
 from zoo.style_transfer.data import SMALLEST, check_size
 from zoo.style_transfer.model import StyleTransfer
 from zoo.style_transfer.tiles import Painter
-from zoo.weights import table, trained
+from zoo.weights import trained
 
 # Pixels of the longer side of a photo in a sheet.
 SHEET = 384
@@ -32,7 +35,7 @@ def load(weights: str | Path) -> tuple[keras.Model, list[str]]:
         ValueError: If the weights, or the `model.json` beside them, do not fit.
         OSError: If there are no such weights.
     """
-    published = table("style_transfer").get(str(weights).removeprefix("style_transfer/"))
+    published = named(weights, "style_transfer")
     if published is not None:
         return StyleTransfer(weights=weights), published.labels
 
@@ -42,41 +45,60 @@ def load(weights: str | Path) -> tuple[keras.Model, list[str]]:
     return trained(weights, build)
 
 
+def known_styles(weights: str | Path) -> list[str]:
+    """The styles of weights, without the network where that is possible.
+
+    Raises:
+        ValueError, OSError: As `load`.
+    """
+    published = named(weights, "style_transfer")
+    if published is not None:
+        return published.labels
+    try:
+        return list(read_json(Path(weights).with_name(MODEL))["styles"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return load(weights)[1]  # Which says what is wrong.
+
+
 def blend(text: str, styles: Sequence[str]) -> np.ndarray:
-    """Shares of the styles from a command line: `"scream"` or `"scream:0.3,udnie:0.7"`.
+    """Shares of the styles: `"scream"`, `"scream,udnie"` or `"scream:0.3,udnie:0.7"`.
 
     Args:
-        text: One style, or several with shares that add up to 1.
+        text: One style, or several: in equal shares, or with shares that add up to 1.
         styles: Those that there are.
 
     Returns:
         The shares, float32, one for each of `styles`.
 
     Raises:
-        DataError: If a style is unknown or named twice, or the shares do not add up to 1.
+        DataError: If a style is unknown or named twice, or only some have a share, or the shares do
+            not add up to 1.
 
     Example:
     >>> from zoo.style_transfer.paint import blend
     >>> blend("scream:0.25,udnie:0.75", ["scream", "udnie", "wreck"])
     array([0.25, 0.75, 0.  ], dtype=float32)
+    >>> blend("scream,wreck", ["scream", "udnie", "wreck"])
+    array([0.5, 0. , 0.5], dtype=float32)
     """
     shares: dict[str, float] = {}
     parts = text.split(",")
+    equal = ":" not in text
     for part in parts:
-        style, colon, share = part.strip().partition(":")
+        style, _, share = part.strip().partition(":")
         if style not in styles:
             known = ", ".join(styles)
             raise DataError(f"--style: there is no style {style!r}; there are {known}, and all")
         if style in shares:
             raise DataError(f"--style: {style} is named twice in {text!r}")
         try:
-            shares[style] = float(share) if colon else 1.0
+            shares[style] = 1 / len(parts) if equal else float(share)
         except ValueError:
             shares[style] = float("nan")
-        if not 0 <= shares[style] <= 1 or not (colon or len(parts) == 1):
+        if not 0 <= shares[style] <= 1:
             raise DataError(
-                f"--style: expected a share from 0 to 1 for {style}, as in {style}:0.5. "
-                f"Received: {text!r}"
+                f"--style: expected a share from 0 to 1 for {style}, as in {style}:0.5, or no "
+                f"shares at all, for equal ones. Received: {text!r}"
             )
     if abs(sum(shares.values()) - 1) > 1e-3:
         raise DataError(
@@ -116,8 +138,9 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument(
         "--style",
         required=True,
-        help="a style; several with shares, as in a:0.3,b:0.7; or all, for a sheet. Those of the "
-        f"published weights: {', '.join(table('style_transfer')['paintings'].labels)}",
+        help="a style; several, as in a,b, or with their shares, as in a:0.3,b:0.7; or all, for a "
+        "sheet. Those of the published weights: "
+        + ", ".join(table("style_transfer")["paintings"].labels),
     )
     parser.add_argument(
         "--size",
@@ -132,17 +155,19 @@ def main(argv: list[str] | None = None) -> None:
     )
     parser.add_argument(
         "--output",
-        help="picture to write; for several photos a folder (default: PHOTO_STYLE.png here, or "
-        "sheet.png)",
+        help="for one photo, the picture to write, or a folder; for several, the folder, with "
+        "PHOTO_STYLE.png for each (default: here); for --style all, the one picture to write, a "
+        "sheet of all photos in all styles (default: sheet.png)",
     )
     arguments = parser.parse_args(argv)
     photos = [Path(photo) for photo in arguments.photos]
     try:
         if arguments.size is not None and arguments.size < SMALLEST:
             raise DataError(f"--size: expected at least {SMALLEST}. Received: {arguments.size}")
-        model, styles = load(arguments.weights)
+        styles = known_styles(arguments.weights)
         everything = arguments.style == "all"
         mixes = [blend(style, styles) for style in (styles if everything else [arguments.style])]
+        model, _ = load(arguments.weights)  # This takes seconds.
         targets = _targets(photos, arguments.style, arguments.output)
     except (ValueError, OSError) as error:
         sys.exit(f"error: {error}")

@@ -17,7 +17,6 @@ EDGE = 16
 # The sample that tells the statistics of a large photo: so many squares each way, of such a size.
 SQUARES = 4
 SQUARE = 256
-EPSILON = 1e-5  # That of ConditionalInstanceNormalization.
 
 
 class Painter:
@@ -44,7 +43,8 @@ class Painter:
         ]
 
         def normalize(x, name):
-            return JointNormalization(name=f"{name}_norm")(x)
+            epsilon = model.get_layer(f"{name}_norm").epsilon
+            return JointNormalization(epsilon, name=f"{name}_norm")(x)
 
         inputs = keras.Input((None, None, 3))
         self._joint = keras.Model(inputs, transform(inputs, filters, residual_blocks, normalize))
@@ -88,7 +88,8 @@ class Painter:
         moments = self._moments.predict_on_batch(images.astype("float32"))
         for name, (mean, variance) in zip(self._names, moments):
             (kernel,) = self.model.get_layer(f"{name}_conv").get_weights()
-            scale = gammas[name] / np.sqrt(variance + EPSILON)
+            epsilon = self.model.get_layer(f"{name}_norm").epsilon
+            scale = gammas[name] / np.sqrt(variance + epsilon)
             self._fixed.get_layer(f"{name}_conv").set_weights(
                 [kernel * scale, betas[name] - mean * scale]
             )
@@ -169,6 +170,7 @@ class JointNormalization(keras.layers.Layer):
     """Instance normalization that takes all images of a batch for one.
 
     Args:
+        epsilon: Added to the variance.
         **kwargs: `name` and `dtype`, as for every Keras layer.
 
     Input shape:
@@ -178,6 +180,10 @@ class JointNormalization(keras.layers.Layer):
         That of the input.
     """
 
+    def __init__(self, epsilon, **kwargs):
+        super().__init__(**kwargs)
+        self.epsilon = epsilon
+
     def build(self, input_shape):
         self.gamma = self.add_weight(name="gamma", shape=input_shape[-1:], initializer="ones")
         self.beta = self.add_weight(name="beta", shape=input_shape[-1:], initializer="zeros")
@@ -185,7 +191,10 @@ class JointNormalization(keras.layers.Layer):
 
     def call(self, inputs):
         mean, variance = ops.moments(inputs, axes=(0, 1, 2))
-        return (inputs - mean) * (self.gamma * ops.rsqrt(variance + EPSILON)) + self.beta
+        return (inputs - mean) * (self.gamma * ops.rsqrt(variance + self.epsilon)) + self.beta
 
     def compute_output_shape(self, input_shape):
         return input_shape
+
+    def get_config(self):
+        return {**super().get_config(), "epsilon": self.epsilon}

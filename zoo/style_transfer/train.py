@@ -17,6 +17,7 @@ from PIL import Image
 import kerasadv
 from kerasadv.data import DataError
 from kerasadv.training import recipe as recipes
+from kerasadv.training.cluster import is_chief
 from kerasadv.training.command import command
 from kerasadv.training.run_files import MODEL, read_json, write_json
 from zoo.style_transfer import data as datasets
@@ -49,7 +50,9 @@ class Recipe:
         STYLE_WEIGHT, "of each layer of the style; the content weighs 1"
     )
     learning_rate: float = recipes.field(1e-3, "highest rate; warms up, then falls as a cosine")
-    strategy: Literal["none", "mirrored"] = recipes.field("none", "mirrored: all local devices")
+    strategy: Literal["none", "mirrored", "multi_worker"] = recipes.field(
+        "none", "mirrored: all local devices; multi_worker: all machines, see TF_CONFIG"
+    )
     seed: int = recipes.field(0, "of the first weights and of the crops")
 
 
@@ -72,6 +75,7 @@ def train(recipe: Recipe, photos: datasets.Photos, paintings: dict, run: Path) -
         kerasadv.training.loss_terms.NotANumber: If the loss becomes NaN or infinite.
     """
     started, processor = time.monotonic(), time.process_time()
+    strategy = kerasadv.training.strategy(recipe.strategy)  # Before TensorFlow computes.
     arguments = {"num_styles": len(paintings), "filters": recipe.filters}
     crops = datasets.Crops(
         list(photos.training.values()),
@@ -81,34 +85,39 @@ def train(recipe: Recipe, photos: datasets.Photos, paintings: dict, run: Path) -
         recipe.seed,
     )
     keras.utils.set_random_seed(recipe.seed)
-    strategy = kerasadv.training.strategy(recipe.strategy)
     with strategy.scope():
         objective = Objective(paintings, recipe.vgg, recipe.style_weight)
         model = StyleTransfer(**arguments)
         model.compile(optimizer(recipe, crops.steps_per_epoch), loss=objective.loss())
-        checkpoint = kerasadv.training.Checkpoint(run / "checkpoint")
+        checkpoint = kerasadv.training.Checkpoint(run / "checkpoint", crops)
         done = checkpoint.restore(model)
     # The first thing on disk, once everything that could be wrong has been built.
-    run.mkdir(parents=True, exist_ok=True)
     described = {"styles": objective.styles, "filters": recipe.filters}
-    if done == 0:
+    chief = is_chief(strategy)
+    if not checkpoint.resumed and chief:
+        run.mkdir(parents=True, exist_ok=True)
         recipes.save(recipe, run / "recipe.json")
         write_json(run / MODEL, described)
-    elif read_json(run / MODEL) != described:
+    elif checkpoint.resumed and read_json(run / MODEL) != described:
         raise DataError(
             f"--styles: expected paintings of {read_json(run / MODEL)['styles']}, as this training "
             f"began. Received: {objective.styles}"
         )
     gallery = Gallery(photos.held_back, objective, recipe.image_size)
-    model.fit(
-        crops.batches(),
-        epochs=recipe.epochs,
-        initial_epoch=done,
-        callbacks=[crops, kerasadv.training.TensorBoard(run / "logs", gallery), checkpoint],
-        shuffle=False,
-    )
+    board = kerasadv.training.TensorBoard(run / "logs", gallery)
+    for first, last in checkpoint.spans(done, recipe.epochs):
+        model.fit(
+            crops.batches(),
+            epochs=last,
+            initial_epoch=first,
+            callbacks=[crops, board, checkpoint],
+            shuffle=False,
+            verbose="auto" if chief else 0,
+        )
     trained = StyleTransfer(**arguments)  # Published without optimizer.
     trained.set_weights(model.get_weights())
+    if not chief:
+        return trained
     trained.save_weights(run / "model.weights.h5")
     terms = gallery(trained)
     rows = np.split(terms.pop("painted"), len(paintings) + 1, axis=2)
@@ -119,7 +128,7 @@ def train(recipe: Recipe, photos: datasets.Photos, paintings: dict, run: Path) -
         "held_back_photos": len(gallery.photos),
         "terms": terms,
     }
-    if done == 0:  # Nobody knows how long the parts of an interrupted training took.
+    if not checkpoint.resumed:  # Nobody knows how long the parts of an interrupted training took.
         result["minutes"] = round((time.monotonic() - started) / 60, 1)
         result["processor_minutes"] = round((time.process_time() - processor) / 60, 1)
     write_json(run / "result.json", result)
@@ -128,14 +137,7 @@ def train(recipe: Recipe, photos: datasets.Photos, paintings: dict, run: Path) -
 
 def optimizer(recipe: Recipe, steps: int) -> keras.optimizers.Optimizer:
     """Adam with a short warm-up, then a cosine to zero; `steps` is those of an epoch."""
-    steps *= recipe.epochs
-    warmup = min(200, steps // 10)
-    rate = keras.optimizers.schedules.CosineDecay(
-        recipe.learning_rate / 100,
-        max(1, steps - warmup),
-        warmup_target=recipe.learning_rate,
-        warmup_steps=max(1, warmup),
-    )
+    rate = kerasadv.training.warmup_cosine(recipe.learning_rate, steps * recipe.epochs)
     return keras.optimizers.Adam(rate)
 
 
@@ -193,7 +195,7 @@ def check(recipe: Recipe) -> None:
 
 def main(argv: list[str] | None = None) -> None:
     """The command line: a recipe from options or from a run to resume, then `train`."""
-    movable = ("data_dir", "styles", "vgg")
+    movable = ("data_dir", "styles", "vgg", "strategy")
     run, result = command(
         "zoo.style_transfer.train", __doc__, Recipe, _load_and_train, movable, argv
     )

@@ -13,8 +13,9 @@ import numpy as np
 from PIL import Image
 
 from kerasadv.data import DataError, overlay, read_image
+from zoo.catalogue import table
 from zoo.unet.model import UNet
-from zoo.weights import table, trained
+from zoo.weights import trained
 
 
 def label(model: keras.Model, image: np.ndarray) -> np.ndarray:

@@ -6,6 +6,7 @@ python -m zoo.unet.train --resume runs/unet-...
 """
 
 import dataclasses
+import math
 import time
 from pathlib import Path
 from typing import Literal
@@ -16,7 +17,9 @@ from PIL import Image
 
 import kerasadv
 from kerasadv.data import DataError
+from kerasadv.training import cluster
 from kerasadv.training import recipe as recipes
+from kerasadv.training.cluster import is_chief
 from kerasadv.training.command import command
 from kerasadv.training.run_files import MODEL, write_json
 from zoo.unet import data as datasets
@@ -44,7 +47,9 @@ class Recipe:
     precision: Literal["float32", "mixed_bfloat16"] = recipes.field(
         "float32", "mixed_bfloat16 is faster where the processor has it"
     )
-    strategy: Literal["none", "mirrored"] = recipes.field("none", "mirrored: all local devices")
+    strategy: Literal["none", "mirrored", "multi_worker"] = recipes.field(
+        "none", "mirrored: all local devices; multi_worker: all machines, see TF_CONFIG"
+    )
     seed: int = recipes.field(0, "of the first weights and of the crops")
 
 
@@ -73,6 +78,7 @@ def train(recipe: Recipe, data: datasets.Data, run: Path) -> keras.Model:
         "activation": recipe.activation,
     }
     started, processor = time.monotonic(), time.process_time()
+    strategy = kerasadv.training.strategy(recipe.strategy)  # Before TensorFlow computes.
     crops = kerasadv.data.TrainingCrops(
         data.training, recipe.image_size, recipe.batch_size, recipe.seed
     )
@@ -80,7 +86,6 @@ def train(recipe: Recipe, data: datasets.Data, run: Path) -> keras.Model:
     policy = keras.config.dtype_policy()
     keras.config.set_dtype_policy(recipe.precision)
     try:
-        strategy = kerasadv.training.strategy(recipe.strategy)
         with strategy.scope():
             # The data is standardized image by image, before crops are cut.
             model = UNet(**arguments, standardize=False)
@@ -89,25 +94,29 @@ def train(recipe: Recipe, data: datasets.Data, run: Path) -> keras.Model:
                 loss=loss(recipe, num_classes),
                 metrics=[kerasadv.metrics.Dice()],
             )
-            checkpoint = kerasadv.training.Checkpoint(run / "checkpoint")
+            checkpoint = kerasadv.training.Checkpoint(run / "checkpoint", crops)
             done = checkpoint.restore(model)
         # The first thing on disk, once everything that could be wrong has been built.
-        run.mkdir(parents=True, exist_ok=True)
-        if done == 0:
-            recipes.save(recipe, run / "recipe.json")
-        write_json(run / MODEL, arguments)
+        chief = is_chief(strategy)
+        if chief:
+            run.mkdir(parents=True, exist_ok=True)
+            if not checkpoint.resumed:
+                recipes.save(recipe, run / "recipe.json")
+            write_json(run / MODEL, arguments)
         # Every device gets the same number of images, as none may go without.
-        even = len(data.held_back) % strategy.num_replicas_in_sync == 0
-        validation = data.held_back * (1 if even else strategy.num_replicas_in_sync)
+        replicas = strategy.num_replicas_in_sync
+        validation = data.held_back * (replicas // math.gcd(replicas, len(data.held_back)))
         fit(model, recipe, crops, validation, run, checkpoint, done)
     finally:
         keras.config.set_dtype_policy(policy)
     # Published and evaluated without optimizer, in float32, whatever it was trained in.
     trained = UNet(**arguments)
     trained.set_weights(model.get_weights())
+    if not chief:
+        return trained
     trained.save_weights(run / "model.weights.h5")
     result = report(trained, data, run)
-    if done == 0:  # Nobody knows how long the parts of an interrupted training took.
+    if not checkpoint.resumed:  # Nobody knows how long the parts of an interrupted training took.
         result["minutes"] = round((time.monotonic() - started) / 60, 1)
         result["processor_minutes"] = round((time.process_time() - processor) / 60, 1)
     write_json(run / "result.json", result)
@@ -116,14 +125,7 @@ def train(recipe: Recipe, data: datasets.Data, run: Path) -> keras.Model:
 
 def optimizer(recipe: Recipe, steps: int) -> keras.optimizers.Optimizer:
     """AdamW with a short warm-up, then a cosine to zero; `steps` is those of an epoch."""
-    steps *= recipe.epochs
-    warmup = min(200, steps // 10)
-    rate = keras.optimizers.schedules.CosineDecay(
-        recipe.learning_rate / 100,
-        max(1, steps - warmup),
-        warmup_target=recipe.learning_rate,
-        warmup_steps=max(1, warmup),
-    )
+    rate = kerasadv.training.warmup_cosine(recipe.learning_rate, steps * recipe.epochs)
     return keras.optimizers.AdamW(rate, weight_decay=1e-4)
 
 
@@ -147,16 +149,19 @@ def fit(model, recipe: Recipe, crops, validation, run: Path, checkpoint, done: i
     """Fit the model from epoch `done` on, with logs, pictures and a checkpoint per epoch."""
     shown = [kerasadv.data.middle(example, recipe.image_size) for example in validation[:6]]
     pictures = kerasadv.data.Overlays(*map(np.stack, zip(*shown)))
-    model.fit(
-        crops.batches(),
-        epochs=recipe.epochs,
-        initial_epoch=done,
-        validation_data=kerasadv.data.fixed_batches(
-            validation, recipe.image_size, recipe.batch_size
-        ),
-        callbacks=[crops, kerasadv.training.TensorBoard(run / "logs", pictures), checkpoint],
-        shuffle=False,
-    )
+    board = kerasadv.training.TensorBoard(run / "logs", pictures)
+    for first, last in checkpoint.spans(done, recipe.epochs):
+        model.fit(
+            crops.batches(),
+            epochs=last,
+            initial_epoch=first,
+            validation_data=kerasadv.data.fixed_batches(
+                validation, recipe.image_size, recipe.batch_size
+            ),
+            callbacks=[crops, board, checkpoint],
+            shuffle=False,
+            verbose="auto" if is_chief(cluster.of(model)) else 0,
+        )
 
 
 def report(model: keras.Model, data: datasets.Data, run: Path) -> dict:
