@@ -60,7 +60,8 @@ def unet():
 
 
 def classifier():
-    model = zoo.ResidualClassifier(input_shape=(16, 16, 1), filters=2, activation="relu")
+    # Smooth: where a slope jumps, rounding may put a number on this or on that side of it.
+    model = zoo.ResidualClassifier(input_shape=(16, 16, 1), filters=2, activation="elu")
     # So slow that rounding does not grow into anything in 50 steps of batch normalization.
     loss = kerasadv.losses.SparseBiTempered(0.8, 1.2)
     model.compile(keras.optimizers.SGD(3e-4), loss, metrics=["accuracy"])
@@ -69,8 +70,8 @@ def classifier():
 
 def gan():
     model = kerasadv.training.GAN(
-        zoo.DCGANGenerator(16, 1, filters=2, latent_size=4),
-        zoo.DCGANDiscriminator(16, 1, filters=2, batch_normalization=True),
+        zoo.DCGANGenerator(16, 1, filters=2, latent_size=4, activation="elu"),
+        zoo.DCGANDiscriminator(16, 1, filters=2, activation="elu", batch_normalization=True),
         latent_shape=(4,),
         ema_momentum=0.9,
         seed=0,
