@@ -26,6 +26,7 @@ MAY_IMPORT = {
     "kerasadv.metrics": {"keras", "kerasadv.features", "kerasadv.ops", "kerasadv.saving"},
     "kerasadv.features": {"keras", "kerasadv.ops", "kerasadv.saving"},
     "kerasadv.training": {
+        "filelock",
         "keras",
         "numpy",
         "tensorflow",

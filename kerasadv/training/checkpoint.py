@@ -1,4 +1,4 @@
-"""One checkpoint per epoch, written so that a kill at any moment leaves a good one."""
+"""Checkpoints, written so that a kill at any moment leaves a good one."""
 
 import contextlib
 import hashlib
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import keras
+from filelock import FileLock, Timeout
 
 from kerasadv.training import cluster
 from kerasadv.training.loss_terms import NotANumber
@@ -30,19 +31,21 @@ class Checkpoint(keras.callbacks.Callback):
 
     A checkpoint gets its name, which has a digest of its contents, only once it is complete on
     disk, and older ones than the last two are removed after that, so a kill or a full disk leaves
-    the last good one. Of several workers the first one writes.
+    the last good one. Of several workers the first one writes. While `fit` runs, no other process
+    can train with a checkpoint in the same directory.
 
     Args:
         directory: Where the checkpoints lie, as `epoch-EPOCHS-step-STEPS-DIGEST.weights.h5`; made
             if needed. Several workers need one that all of them see.
         order: The `kerasadv.data.EpochOrder` of the training, or what else has its method
-            `skip` and its `steps_per_epoch`.
-            With one, SIGTERM makes a checkpoint after the step that is under way, and ends `fit`;
-            the rest of the epoch comes after `restore`, and the logs of that epoch are of the rest.
+            `skip` and its `steps_per_epoch`. With one, SIGTERM makes a checkpoint after the step
+            that is under way, and ends `fit`; the rest of the epoch comes after `restore`, and the
+            logs of that epoch are of the rest.
 
     Raises:
-        NotANumber: At the end of an epoch that left NaN in the weights: they are not saved.
-        OSError: If a checkpoint cannot be written; the last one stays.
+        NotANumber: If there is NaN in the weights when they are to be saved.
+        OSError: If a checkpoint cannot be written; the last one stays. And when `fit` begins, if
+            another training writes there.
         Terminated: From `fit`, after SIGTERM.
 
     Example:
@@ -68,6 +71,8 @@ class Checkpoint(keras.callbacks.Callback):
         self._asked = threading.Event()  # To end, on this worker; what follows, on any.
         self._ending = False
         self._before: Any = None  # What SIGTERM did before.
+        # One for the process, where a training that was interrupted may not have let go of it.
+        self._lock = FileLock(self.directory / ".lock", timeout=0, is_singleton=True)
 
     def all(self) -> list[Path]:
         """The checkpoints there are, the newest first."""
@@ -133,10 +138,13 @@ class Checkpoint(keras.callbacks.Callback):
             yield done, epochs
 
     def on_train_begin(self, logs=None):
+        if cluster.is_chief(cluster.of(self.model)):
+            self._claim()
         if self.order is not None and threading.current_thread() is threading.main_thread():
             self._before = signal.signal(signal.SIGTERM, lambda *_: self._asked.set())
 
     def on_train_end(self, logs=None):
+        self._lock.release()
         if self._before is not None:
             signal.signal(signal.SIGTERM, self._before)
             self._before = None
@@ -163,6 +171,19 @@ class Checkpoint(keras.callbacks.Callback):
         asked = self.order is not None and self._asked.is_set()
         if self._ending or cluster.workers_where(cluster.of(self.model), asked):
             self._end(f"epoch {epoch + 1}")
+
+    def _claim(self) -> None:
+        try:
+            self.directory.mkdir(parents=True, exist_ok=True)
+            self._lock.acquire()
+        except Timeout:
+            raise OSError(
+                f"{self.directory}: another training, which has not ended, writes there"
+            ) from None
+        except NotImplementedError:
+            pass  # A disk that knows no locks.
+        except OSError as error:
+            raise OSError(f"{self.directory}: cannot write checkpoints there ({error})") from error
 
     def _end(self, after: str) -> None:
         self.on_train_end()  # Keras does not call it.

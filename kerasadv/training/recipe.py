@@ -5,9 +5,10 @@ import dataclasses
 import os
 import types
 import typing
+from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from kerasadv.training.run_files import read_json, write_json
+from kerasadv.training.run_files import MODEL, read_json, write_json
 
 R = TypeVar("R")
 
@@ -61,6 +62,23 @@ def add_arguments(parser: argparse.ArgumentParser, recipe: type) -> None:
 def save(recipe: Any, path: str | os.PathLike) -> None:
     """Write a recipe as JSON."""
     write_json(path, dataclasses.asdict(recipe))
+
+
+def begin(recipe: Any, run: Path, arguments: dict, resumed: bool) -> None:
+    """Write the first files of a training: what it shall do, and what its model is made of.
+
+    To be called once everything that could be wrong has been built, and by the chief alone.
+
+    Args:
+        recipe: A frozen dataclass.
+        run: The folder of the training; made if needed.
+        arguments: Those of the model.
+        resumed: Whether the training goes on; then its recipe is there.
+    """
+    run.mkdir(parents=True, exist_ok=True)
+    if not resumed:
+        save(recipe, run / "recipe.json")
+    write_json(run / MODEL, arguments)
 
 
 def load(path: str | os.PathLike, recipe: type[R]) -> R:

@@ -39,7 +39,7 @@ def test_two_and_two_epochs_are_four(tmp_path):
     for a, b in zip(whole.get_weights(), second.get_weights()):
         np.testing.assert_array_equal(a, b)
     assert int(second.optimizer.iterations) == 8
-    left = sorted(path.name[:22] for path in (tmp_path / "parts").iterdir())
+    left = sorted(path.name[:22] for path in (tmp_path / "parts").glob("[!.]*"))
     assert left == ["epoch-0003-step-000000", "epoch-0004-step-000000"]
 
 
@@ -145,6 +145,43 @@ def test_where_nothing_can_be_written_any_more_the_last_good_one_stays_and_is_na
     assert good.name.startswith("epoch-0001")
     assert "cannot write a checkpoint" in done.stdout, done.stderr
     assert f"the last one is {good}" in done.stdout
+
+
+WAITS = """
+import sys
+import numpy as np
+import keras
+from kerasadv.training import Checkpoint
+model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+model.compile("sgd", "mse")
+wait = keras.callbacks.LambdaCallback(
+    on_train_batch_end=lambda batch, logs: (print("begun", flush=True), input())
+)
+callbacks = [Checkpoint(sys.argv[1]), wait]
+model.fit(np.ones((1, 1)), np.ones((1, 1)), callbacks=callbacks, verbose=0)
+"""
+
+
+def test_two_trainings_do_not_share_a_directory(tmp_path):
+    command = [sys.executable, "-c", WAITS, str(tmp_path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout.readline() == b"begun\n"
+        with pytest.raises(OSError, match=f"{tmp_path}: another training, which has not ended"):
+            fit(model(), Checkpoint(tmp_path), 0, 1)
+        other.kill()
+    assert Checkpoint(tmp_path).all() == []
+    # Nothing of it is left, and within one process an interrupted training may begin again.
+    stop = keras.callbacks.LambdaCallback(on_train_batch_end=lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        model().fit(X, Y, callbacks=[Checkpoint(tmp_path), stop], verbose=0)
+    fit(model(), Checkpoint(tmp_path), 0, 1)
+    assert len(Checkpoint(tmp_path).all()) == 1
+
+
+def test_a_directory_that_cannot_be_made_is_named_before_training(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError, match="file/checkpoint: cannot write checkpoints there"):
+        fit(model(), Checkpoint(tmp_path / "file" / "checkpoint"), 0, 1)
 
 
 def ordered(folder, seed=0):

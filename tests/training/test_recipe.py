@@ -1,6 +1,7 @@
 """A dataclass as a command line and as JSON."""
 
 import argparse
+import json
 from dataclasses import dataclass
 from typing import Literal
 
@@ -50,6 +51,14 @@ def test_json_round_trip(tmp_path):
         recipe.save(Example("b", None, 0.25, True, side), tmp_path / "r.json")
         loaded = recipe.load(tmp_path / "r.json", Example)
         assert loaded == Example("b", None, 0.25, True, side)
+
+
+def test_a_training_that_goes_on_keeps_the_recipe_it_began_with(tmp_path):
+    run = tmp_path / "runs" / "first"
+    recipe.begin(Example(rate=3.0), run, {"filters": 2}, resumed=False)
+    recipe.begin(Example(rate=9.0), run, {"filters": 4}, resumed=True)
+    assert recipe.load(run / "recipe.json", Example).rate == 3
+    assert json.loads((run / "model.json").read_text()) == {"filters": 4}
 
 
 @pytest.mark.parametrize("text", ["{", '{"unknown": 1}', "[1]", "5"])

@@ -18,9 +18,8 @@ import kerasadv
 from kerasadv.data import DataError, EpochOrder
 from kerasadv.training import cluster
 from kerasadv.training import recipe as recipes
-from kerasadv.training.cluster import is_chief
 from kerasadv.training.command import command
-from kerasadv.training.run_files import MODEL, keep_row, read_json, write_json
+from kerasadv.training.run_files import keep_row, read_json, write_json
 from kerasadv.training.sampling import sheet
 from zoo.dcgan import data as datasets
 from zoo.dcgan import sample
@@ -117,12 +116,9 @@ def train(recipe: Recipe, images: np.ndarray, run: Path) -> keras.Model:
         checkpoint = kerasadv.training.Checkpoint(run / "checkpoint", order)
         done = checkpoint.restore(gan)
     # The first thing on disk, once everything that could be wrong has been built.
-    chief = is_chief(strategy)
+    chief = cluster.is_chief(strategy)
     if chief:
-        run.mkdir(parents=True, exist_ok=True)
-        if not checkpoint.resumed:
-            recipes.save(recipe, run / "recipe.json")
-        write_json(run / MODEL, arguments)
+        recipes.begin(recipe, run, arguments, checkpoint.resumed)
     latents = sample.latents(SHOWN, LATENT_SIZE, seed=0)
     board = kerasadv.training.TensorBoard(
         run / "logs", pictures=lambda gan: sheet(sample.make(gan.averaged, latents))[None]
@@ -200,7 +196,7 @@ class History(keras.callbacks.Callback):
         self.path = path
 
     def on_epoch_end(self, epoch, logs=None):
-        if is_chief(cluster.of(self.model)):
+        if cluster.is_chief(cluster.of(self.model)):
             keep_row(self.path, epoch, dict(sorted((logs or {}).items())))
 
 

@@ -21,7 +21,7 @@ from kerasadv.data.epoch_order import untuned
 from kerasadv.training import recipe as recipes
 from kerasadv.training.cluster import is_chief
 from kerasadv.training.command import command
-from kerasadv.training.run_files import MODEL, write_json
+from kerasadv.training.run_files import write_json
 from zoo.noisy_labels import data as datasets
 from zoo.noisy_labels.measure import Curves, report
 from zoo.noisy_labels.model import ResidualClassifier
@@ -114,10 +114,7 @@ def train(recipe: Recipe, data: datasets.Data, run: Path) -> keras.Model:
         # The first thing on disk, once everything that could be wrong has been built.
         chief = is_chief(strategy)
         if chief:
-            run.mkdir(parents=True, exist_ok=True)
-            if not checkpoint.resumed:
-                recipes.save(recipe, run / "recipe.json")
-            write_json(run / MODEL, arguments)
+            recipes.begin(recipe, run, arguments, checkpoint.resumed)
         curves = Curves(data, run / "history.json")
         board = kerasadv.training.TensorBoard(run / "logs")
         for first, last in checkpoint.spans(done, recipe.epochs):

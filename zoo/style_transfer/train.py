@@ -94,15 +94,13 @@ def train(recipe: Recipe, photos: datasets.Photos, paintings: dict, run: Path) -
     # The first thing on disk, once everything that could be wrong has been built.
     described = {"styles": objective.styles, "filters": recipe.filters}
     chief = is_chief(strategy)
-    if not checkpoint.resumed and chief:
-        run.mkdir(parents=True, exist_ok=True)
-        recipes.save(recipe, run / "recipe.json")
-        write_json(run / MODEL, described)
-    elif checkpoint.resumed and read_json(run / MODEL) != described:
+    if checkpoint.resumed and read_json(run / MODEL) != described:
         raise DataError(
             f"--styles: expected paintings of {read_json(run / MODEL)['styles']}, as this training "
             f"began. Received: {objective.styles}"
         )
+    if chief:
+        recipes.begin(recipe, run, described, checkpoint.resumed)
     gallery = Gallery(photos.held_back, objective, recipe.image_size)
     board = kerasadv.training.TensorBoard(run / "logs", gallery)
     for first, last in checkpoint.spans(done, recipe.epochs):

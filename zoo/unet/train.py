@@ -19,9 +19,8 @@ import kerasadv
 from kerasadv.data import DataError
 from kerasadv.training import cluster
 from kerasadv.training import recipe as recipes
-from kerasadv.training.cluster import is_chief
 from kerasadv.training.command import command
-from kerasadv.training.run_files import MODEL, write_json
+from kerasadv.training.run_files import write_json
 from zoo.unet import data as datasets
 from zoo.unet.model import UNet
 from zoo.unet.predict import label
@@ -97,12 +96,9 @@ def train(recipe: Recipe, data: datasets.Data, run: Path) -> keras.Model:
             checkpoint = kerasadv.training.Checkpoint(run / "checkpoint", crops)
             done = checkpoint.restore(model)
         # The first thing on disk, once everything that could be wrong has been built.
-        chief = is_chief(strategy)
+        chief = cluster.is_chief(strategy)
         if chief:
-            run.mkdir(parents=True, exist_ok=True)
-            if not checkpoint.resumed:
-                recipes.save(recipe, run / "recipe.json")
-            write_json(run / MODEL, arguments)
+            recipes.begin(recipe, run, arguments, checkpoint.resumed)
         # Every device gets the same number of images, as none may go without.
         replicas = strategy.num_replicas_in_sync
         validation = data.held_back * (replicas // math.gcd(replicas, len(data.held_back)))
@@ -160,7 +156,7 @@ def fit(model, recipe: Recipe, crops, validation, run: Path, checkpoint, done: i
             ),
             callbacks=[crops, board, checkpoint],
             shuffle=False,
-            verbose="auto" if is_chief(cluster.of(model)) else 0,
+            verbose="auto" if cluster.is_chief(cluster.of(model)) else 0,
         )
 
 
