@@ -105,7 +105,8 @@ def worker(path: str, *numbers: str) -> None:
     watch = keras.callbacks.LambdaCallback(
         on_train_batch_end=lambda batch, logs: ends.append(time.perf_counter())
     )
-    model.fit(crops.batches(), shuffle=False, verbose=0, callbacks=[crops, *callbacks, watch])
+    batches = crops.batches(len(task.workers))
+    model.fit(batches, shuffle=False, verbose=0, callbacks=[crops, *callbacks, watch])
     variables = model.trainable_variables
     found = {
         "step": statistics.median(end - start for start, end in zip(ends[3:], ends[4:])),

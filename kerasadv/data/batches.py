@@ -94,21 +94,18 @@ class TrainingCrops(keras.callbacks.Callback):
         """Leave out the first batches of an epoch, as `EpochOrder.skip` does."""
         self._order.skip(steps)
 
-    def batches(self) -> tf.data.Dataset:
+    def batches(self, workers: int = 1) -> tf.data.Dataset:
         """One epoch's batches, those of the epoch that is under way when they are iterated.
+
+        Args:
+            workers: Number of workers that share the batches, each of which cuts its crops and no
+                others, as of `EpochOrder.made`.
 
         Returns:
             Images, float32, `(batch, size, size, channels)`, and labels, uint8,
             `(batch, size, size, 1)`.
         """
-        return (
-            self._order.pairs()
-            .map(self._crop, num_parallel_calls=tf.data.AUTOTUNE)
-            .batch(self.batch_size, drop_remainder=True)
-            .apply(tf.data.experimental.assert_cardinality(self._order.steps_left()))
-            .prefetch(tf.data.AUTOTUNE)
-            .with_options(untuned())
-        )
+        return self._order.made(self._crop, workers)
 
     def _crop(self, key, index):
         start, shape = self._starts[index], self._shapes[index]

@@ -1,6 +1,6 @@
 """The order of the examples in each epoch, the same one whenever training is resumed."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import keras
 import numpy as np
@@ -91,6 +91,44 @@ class EpochOrder(keras.callbacks.Callback):
             .apply(tf.data.experimental.assert_cardinality(self.steps_left()))
             .prefetch(1)
             .with_options(untuned())
+        )
+
+    def made(self, make: Callable, workers: int = 1) -> tf.data.Dataset:
+        """One epoch's batches of what is made of each example when it is its turn.
+
+        Args:
+            make: Takes a pair of `pairs`, in a graph; returns tensors, each of one shape.
+            workers: Number of workers that share the batches, each of which makes its part of them
+                and nothing else. Then only `fit` can iterate what this returns, with a model of
+                their strategy: it stops after the steps of an epoch.
+
+        Returns:
+            What `make` returns, `(batch, ...)` each.
+
+        Example:
+        >>> from kerasadv.data import EpochOrder
+        >>> order = EpochOrder(range(4), batch_size=2)
+        >>> sorted(int(x) for batch in order.made(lambda key, turn: 10 * turn) for x in batch)
+        [0, 10, 20, 30]
+        """
+        steps, options = self.steps_left(), untuned()
+        # A worker's share of as many steps as there are workers is one batch, until TensorFlow
+        # divides it; so that the last one is whole too, the first examples come again behind it.
+        whole = -(-steps // workers) * workers * self.batch_size
+        pairs = self.pairs().repeat().take(whole)
+        if workers > 1:
+            # Where TensorFlow shall deal out; left to itself, it does so when all has been made.
+            pairs = pairs.shard(tf.data.experimental.SHARD_HINT, tf.data.experimental.SHARD_HINT)
+            policies = tf.data.experimental.AutoShardPolicy
+            options.experimental_distribute.auto_shard_policy = policies.HINT
+        return (
+            pairs.map(make, num_parallel_calls=tf.data.AUTOTUNE)
+            .batch(self.batch_size, drop_remainder=True)
+            # Not what is here of a worker's share, but what becomes of it, and where `fit` stops.
+            # Without it, Keras would count a step more of the optimizer in each epoch.
+            .apply(tf.data.experimental.assert_cardinality(steps))
+            .prefetch(tf.data.AUTOTUNE)
+            .with_options(options)
         )
 
     def _shuffled(self, _):

@@ -67,6 +67,12 @@ def of(model: keras.Model) -> Any:
     return strategy if getattr(strategy, "cluster_resolver", None) else None
 
 
+def size(strategy: Any) -> int:
+    """The number of workers of a strategy, each a process."""
+    this = task() if getattr(strategy, "cluster_resolver", None) else None
+    return 1 if this is None else len(this.workers)
+
+
 def is_chief(strategy: Any) -> bool:
     """Whether this process is the one that writes files: of several workers the first."""
     return strategy is None or strategy.extended.should_checkpoint

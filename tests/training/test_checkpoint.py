@@ -171,7 +171,7 @@ def test_two_trainings_do_not_share_a_directory(tmp_path):
         other.kill()
     assert Checkpoint(tmp_path).all() == []
     # Nothing of it is left, and within one process an interrupted training may begin again.
-    stop = keras.callbacks.LambdaCallback(on_train_batch_end=lambda *_: 1 / 0)
+    stop = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         model().fit(X, Y, callbacks=[Checkpoint(tmp_path), stop], verbose=0)
     fit(model(), Checkpoint(tmp_path), 0, 1)

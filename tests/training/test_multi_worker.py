@@ -35,7 +35,7 @@ def told(folder, worker):
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory):
     """What one worker with one device leaves."""
-    tasks = ("weights", "sources", "weighted", "answers")
+    tasks = ("weights", "sources", "dealt", "weighted", "answers")
     return run(1, 1, tmp_path_factory.mktemp("alone") / "one", *tasks)
 
 
@@ -63,7 +63,7 @@ ONCE = sum(5.0**k for k in range(22))
 @pytest.fixture(scope="module")
 def two(tmp_path_factory):
     """What two workers with two devices each leave."""
-    tasks = ("sources", "weighted", "answers")
+    tasks = ("sources", "dealt", "weighted", "answers")
     return run(2, 2, tmp_path_factory.mktemp("two") / "two", *tasks)
 
 
@@ -80,6 +80,21 @@ def test_each_sample_is_seen_once_an_epoch(source, two, alone):
         expected = np.arange(22) + found["learned"]
         np.testing.assert_allclose(found["predicted"], expected, rtol=1e-6)
     assert told(two, 0)["sources"] == told(two, 1)["sources"]
+
+
+def test_each_worker_makes_its_part_of_a_batch_and_no_more(two, alone):
+    whole, parts = told(alone, 0), [told(two, worker) for worker in (0, 1)]
+    assert len(whole["dealt"]) == 5
+    for step, batch in enumerate(whole["dealt"]):
+        # Of each worker two replicas got one example each.
+        theirs = [part["dealt"][2 * step : 2 * step + 2] for part in parts]
+        assert sorted(np.ravel(theirs)) == sorted(batch)
+    for part in (whole, *parts):
+        assert part["steps"] == 5
+        assert part["seen"] == [sum(5.0**k for batch in whole["dealt"] for k in batch)]
+    # Keras looks at the first batch before, for which an epoch so short is made twice; and with two
+    # workers, five steps are three batches each.
+    assert [part["made"] for part in (whole, *parts)] == [2 * 5 * 4, 2 * 3 * 4, 2 * 3 * 4]
 
 
 def test_weights_of_samples_and_classes_count_as_they_do_alone(two, alone):

@@ -170,6 +170,28 @@ def sources():
     tell(sources=found)
 
 
+def dealt():
+    """Which examples each worker gets in which of five steps, and how many it makes."""
+    made, got = [], []
+
+    def make(key, turn):
+        number = tf.numpy_function(lambda x: (made.append(int(x)), x)[1], [turn], tf.int64)
+        return 2 * (tf.reshape(tf.cast(number, "float32"), (1,)),)
+
+    class Asks(Identity):
+        def call(self, x):
+            tf.numpy_function(lambda x: got.append(np.ravel(x).tolist()), [x], [])
+            return super().call(x)
+
+    order = kerasadv.data.EpochOrder(range(22), batch_size=4)
+    with strategy.scope():
+        model = Asks()
+        model.compile(keras.optimizers.SGD(0.1), "mse", weighted_metrics=[Total(name="seen")])
+    batches = order.made(make, cluster.size(strategy))
+    seen = model.fit(batches, callbacks=[order], shuffle=False, verbose=0).history["seen"]
+    tell(dealt=got, made=len(made), seen=seen, steps=int(model.optimizer.iterations.numpy()))
+
+
 def weighted():
     """Sample weights, class weights and metrics, of a functional and a sequential model."""
     x, y = IMAGES.reshape(800, -1)[:160, :8], LABELS[:160] % 2

@@ -114,13 +114,13 @@ def middle_square(image: np.ndarray, size: int) -> np.ndarray:
 
 
 def with_shares(images, shares):
-    """Images with the share of each painting as a channel behind: targets of `Perceptual`.
+    """Images, or one, with the share of each painting as a channel behind, for `Perceptual`.
 
     A single painting needs no share.
     """
     if shares.shape[-1] == 1:
         return images
-    behind = tf.ones_like(images[..., :1]) * shares[:, None, None]
+    behind = tf.ones_like(images[..., :1]) * shares[..., None, None, :]
     return tf.concat([images, behind], axis=-1)
 
 
@@ -169,21 +169,17 @@ class Crops(keras.callbacks.Callback):
         """Leave out the first batches of an epoch, as `EpochOrder.skip` does."""
         self._order.skip(steps)
 
-    def batches(self) -> tf.data.Dataset:
+    def batches(self, workers: int = 1) -> tf.data.Dataset:
         """One epoch's batches, those of the epoch that is under way when they are iterated.
+
+        Args:
+            workers: As of `kerasadv.data.EpochOrder.made`.
 
         Returns:
             `((images, styles), targets)`, float32: images, `(batch, size, size, 3)`, one-hot
             styles, `(batch, num_styles)`, and the images with the shares of paintings behind.
         """
-        return (
-            self._order.pairs()
-            .map(self._crop, num_parallel_calls=2)
-            .batch(self.batch_size, drop_remainder=True)
-            .map(lambda images, styles: ((images, styles), with_shares(images, styles)))
-            .apply(tf.data.experimental.assert_cardinality(self._order.steps_left()))
-            .prefetch(2)
-        )
+        return self._order.made(self._crop, workers)
 
     def _crop(self, key, index):
         start, shape = self._starts[index], self._shapes[index]
@@ -199,7 +195,8 @@ class Crops(keras.callbacks.Callback):
         image = tf.image.resize(crop, (self.size, self.size), antialias=True)
         image = tf.where(draws[3] < 0.5, image[:, ::-1], image)
         style = tf.one_hot(key % self.num_styles, self.num_styles)
-        return tf.ensure_shape(image, (self.size, self.size, 3)), style
+        image = tf.ensure_shape(image, (self.size, self.size, 3))
+        return (image, style), with_shares(image, style)
 
 
 _SOURCES = {

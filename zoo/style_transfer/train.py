@@ -16,8 +16,8 @@ from PIL import Image
 
 import kerasadv
 from kerasadv.data import DataError
+from kerasadv.training import cluster
 from kerasadv.training import recipe as recipes
-from kerasadv.training.cluster import is_chief
 from kerasadv.training.command import command
 from kerasadv.training.run_files import MODEL, read_json, write_json
 from zoo.style_transfer import data as datasets
@@ -93,7 +93,7 @@ def train(recipe: Recipe, photos: datasets.Photos, paintings: dict, run: Path) -
         done = checkpoint.restore(model)
     # The first thing on disk, once everything that could be wrong has been built.
     described = {"styles": objective.styles, "filters": recipe.filters}
-    chief = is_chief(strategy)
+    chief = cluster.is_chief(strategy)
     if checkpoint.resumed and read_json(run / MODEL) != described:
         raise DataError(
             f"--styles: expected paintings of {read_json(run / MODEL)['styles']}, as this training "
@@ -105,7 +105,7 @@ def train(recipe: Recipe, photos: datasets.Photos, paintings: dict, run: Path) -
     board = kerasadv.training.TensorBoard(run / "logs", gallery)
     for first, last in checkpoint.spans(done, recipe.epochs):
         model.fit(
-            crops.batches(),
+            crops.batches(cluster.size(model.distribute_strategy)),
             epochs=last,
             initial_epoch=first,
             callbacks=[crops, board, checkpoint],

@@ -148,7 +148,7 @@ def fit(model, recipe: Recipe, crops, validation, run: Path, checkpoint, done: i
     board = kerasadv.training.TensorBoard(run / "logs", pictures)
     for first, last in checkpoint.spans(done, recipe.epochs):
         model.fit(
-            crops.batches(),
+            crops.batches(cluster.size(model.distribute_strategy)),
             epochs=last,
             initial_epoch=first,
             validation_data=kerasadv.data.fixed_batches(
