@@ -95,9 +95,9 @@ def command(
         task = cluster.task()
         if not isinstance(error, _BROKEN) or task is None or len(task.workers) == 1:
             raise
-        sys.exit(
-            f"error: another worker has gone, and its own output may say why ({reason}); to go on "
-            f"after the last checkpoint, start all workers again with --resume {run}"
+        sys.exit(  # On a line of its own, below what a progress bar has left.
+            f"\nerror: another worker has gone, and its own output may say why ({reason}); to go "
+            f"on after the last checkpoint, start all workers again with --resume {run}"
         )
     except (KeyboardInterrupt, Terminated) as ended:
         why = str(ended) or "stopped"

@@ -183,7 +183,7 @@ import keras
 from zoo.weights_layout import load
 good, bad = Path(sys.argv[1]), Path(sys.argv[2])
 content = good.read_bytes()
-model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, name="dense")])
 chance = random.Random(0)
 refused = 0
 for k in range(1000):
@@ -205,7 +205,7 @@ print(refused)
 
 @pytest.mark.timeout(900)
 def test_a_thousand_corruptions_do_not_crash_the_interpreter(tmp_path):
-    dense = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+    dense = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, name="dense")])
     dense.save_weights(tmp_path / "good.weights.h5")
     root = Path(zoo.__file__).parents[1]
     found = subprocess.run(
