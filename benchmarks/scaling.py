@@ -41,7 +41,7 @@ def main():
     parser.add_argument("--size", type=int, default=128, help="pixels of a crop (default: 128)")
     parser.add_argument("--batch-size", type=int, default=8, help="of each worker (default: 8)")
     parser.add_argument("--filters", type=int, default=16)
-    parser.add_argument("--steps", type=int, default=20, help="timed steps (default: 20)")
+    parser.add_argument("--steps", type=int, default=30, help="timed steps (default: 30)")
     parser.add_argument("--rounds", type=int, default=3, help="runs of each number (default: 3)")
     arguments = parser.parse_args()
     cores = sorted(os.sched_getaffinity(0))

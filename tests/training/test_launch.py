@@ -139,6 +139,17 @@ with socket.socket() as server:  # As the servers of gRPC do.
     assert lines(tmp_path, "worker") == ["connected"] * 2
 
 
+@pytest.mark.parametrize("before, then", [(None, "true"), ("false", "false")])
+def test_workers_keep_their_memory_unless_told_otherwise(
+    ended, tmp_path, monkeypatch, before, then
+):
+    monkeypatch.delenv("TF_CPU_ALLOCATOR_USE_BFC", raising=False)
+    if before:
+        monkeypatch.setenv("TF_CPU_ALLOCATOR_USE_BFC", before)
+    ended("tell('keeps', os.environ['TF_CPU_ALLOCATOR_USE_BFC'])", "--workers", 2)
+    assert lines(tmp_path, "keeps") == [then] * 2
+
+
 def test_the_chief_writes_to_the_terminal_and_the_others_to_logs(start, tmp_path):
     terminal, end = pty.openpty()
     code = "print('worker', me, sys.stdout.isatty(), len(sys.stdin.read()))"
