@@ -116,15 +116,13 @@ class History(keras.callbacks.Callback):
 
 
 accident = [Accident()] if sys.argv[3:] == ["accident"] else []
-for first, last in checkpoint.spans(done, {EPOCHS}):
-    model.fit(
-        order.batches(pictures, labels),
-        epochs=last,
-        initial_epoch=first,
-        callbacks=[order, *accident, History(), checkpoint],
-        shuffle=False,
-        verbose=2 if cluster.is_chief(strategy) else 0,
-    )
+checkpoint.fit(
+    model,
+    lambda: order.batches(pictures, labels),
+    {EPOCHS},
+    [*accident, History()],
+    verbose=2,
+)
 if cluster.is_chief(strategy):  # One process writes.
     np.savez(folder + "/weights.npz", *model.get_weights())
     with open(folder + "/losses.json", "w") as file:

@@ -7,7 +7,7 @@ import re
 import signal
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,10 +37,10 @@ class Checkpoint(keras.callbacks.Callback):
     Args:
         directory: Where the checkpoints lie, as `epoch-EPOCHS-step-STEPS-DIGEST.weights.h5`; made
             if needed. Several workers need one that all of them see.
-        order: The `kerasadv.data.EpochOrder` of the training, or what else has its method
-            `skip` and its `steps_per_epoch`. With one, SIGTERM makes a checkpoint after the step
-            that is under way, and ends `fit`; the rest of the epoch comes after `restore`, and the
-            logs of that epoch are of the rest.
+        order: The `kerasadv.data.EpochOrder` of the training, or another callback that has its
+            method `skip` and its `steps_per_epoch`. With one, SIGTERM makes a checkpoint after the
+            step that is under way, and ends `fit`; the rest of the epoch comes after `restore`, and
+            the logs of that epoch are of the rest.
 
     Raises:
         NotANumber: If there is NaN in the weights when they are to be saved.
@@ -66,7 +66,8 @@ class Checkpoint(keras.callbacks.Callback):
         self.directory = Path(directory)
         self.order = order
         self.resumed = False  # Whether `restore` found one.
-        self._epoch = 0
+        self._done = 0  # Epochs.
+        self._epoch = 0  # Under way.
         self._skipped = 0  # Steps of the first epoch that were taken before.
         self._asked = threading.Event()  # To end, on this worker; what follows, on any.
         self._ending = False
@@ -114,28 +115,63 @@ class Checkpoint(keras.callbacks.Callback):
             raise ValueError(f"{path}: ends within an epoch; `order` is needed to go on with it")
         if self.order is not None:
             self.order.skip(self._skipped)
+        self._done = epoch
         return epoch
 
-    def spans(self, done: int, epochs: int) -> Iterator[tuple[int, int]]:
-        """What is left to do, as the `initial_epoch` and `epochs` of calls of `fit`.
+    def fit(
+        self,
+        model: keras.Model,
+        batches: Callable[[], Any],
+        epochs: int,
+        callbacks: Sequence[keras.callbacks.Callback] = (),
+        verbose: int | str = "auto",
+        **options: Any,
+    ) -> None:
+        """Train a model for what `restore` has left of a number of epochs, with checkpoints.
 
-        Keras takes all epochs of a call to be of one length, so what is left of an epoch that
-        SIGTERM cut short is a call of its own.
+        Keras takes all epochs of a call of its `fit` to be of one length, so what is left of an
+        epoch that SIGTERM cut short is a call of its own.
 
         Args:
-            done: What `restore` gave.
-            epochs: How many there are to be.
+            model: The compiled model.
+            batches: A function that returns the data of an epoch, such as
+                `lambda: order.batches(images, labels)`.
+            epochs: How many there are to be, with those that are done.
+            callbacks: More callbacks, called after the order and before this one.
+            verbose: As of the model's `fit`, for the worker that shows progress.
+            **options: More of what its `fit` takes, such as `validation_data`.
+
+        Raises:
+            NotANumber, OSError, Terminated: As above.
 
         Example:
+        >>> import tempfile
+        >>> import keras
+        >>> import numpy as np
+        >>> from kerasadv.data import EpochOrder
         >>> from kerasadv.training import Checkpoint
-        >>> list(Checkpoint("folder").spans(2, 5))
-        [(2, 5)]
+        >>> x, order = np.ones((4, 1)), EpochOrder(range(4), batch_size=2)
+        >>> model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+        >>> model.compile("adam", "mse")
+        >>> checkpoint = Checkpoint(tempfile.mkdtemp(), order)
+        >>> _ = checkpoint.restore(model)
+        >>> checkpoint.fit(model, lambda: order.batches(x, x), epochs=2, verbose=0)
+        >>> int(model.optimizer.iterations)
+        4
         """
-        if self._skipped and done < epochs:
-            yield done, done + 1
-            done += 1
-        if done < epochs:
-            yield done, epochs
+        orders = [] if self.order is None else [self.order]
+        while self._done < epochs:
+            model.fit(
+                batches(),
+                epochs=self._done + 1 if self._skipped else epochs,
+                initial_epoch=self._done,
+                callbacks=[*orders, *callbacks, self],
+                shuffle=False,
+                verbose=verbose if cluster.is_chief(cluster.of(model)) else 0,
+                **options,
+            )
+            if model.stop_training:  # As a callback may ask for.
+                break
 
     def on_train_begin(self, logs=None):
         if cluster.is_chief(cluster.of(self.model)):
@@ -163,7 +199,7 @@ class Checkpoint(keras.callbacks.Callback):
                 self._end(f"step {steps} of epoch {self._epoch + 1}")
 
     def on_epoch_end(self, epoch, logs=None):
-        self._skipped = 0
+        self._done, self._skipped = epoch + 1, 0
         if self.order is not None:
             self.order.skip(0)
         self._save(epoch + 1, 0)

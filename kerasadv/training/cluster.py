@@ -69,7 +69,7 @@ def of(model: keras.Model) -> Any:
 
 def size(strategy: Any) -> int:
     """The number of workers of a strategy, each a process."""
-    this = task() if getattr(strategy, "cluster_resolver", None) else None
+    this = task() if strategy is not None else None
     return 1 if this is None else len(this.workers)
 
 

@@ -192,15 +192,8 @@ def ordered(folder, seed=0):
 
 
 def train(net, order, checkpoint, epochs, *callbacks):
-    for first, last in checkpoint.spans(checkpoint.restore(net), epochs):
-        net.fit(
-            order.batches(X, Y),
-            epochs=last,
-            initial_epoch=first,
-            shuffle=False,
-            callbacks=[order, *callbacks, checkpoint],
-            verbose=0,
-        )
+    checkpoint.restore(net)
+    checkpoint.fit(net, lambda: order.batches(X, Y), epochs, callbacks, verbose=0)
 
 
 @pytest.mark.skipif(not TENSORFLOW, reason="kerasadv.data is TensorFlow's")
@@ -231,6 +224,20 @@ def test_sigterm_saves_within_an_epoch_and_nothing_is_done_twice(epoch, batch, t
         np.testing.assert_array_equal(a, b)
     assert int(resumed.optimizer.iterations) == 12
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+@pytest.mark.skipif(not TENSORFLOW, reason="kerasadv.data is TensorFlow's")
+def test_a_callback_may_stop_and_what_is_done_is_not_done_again(tmp_path):
+    class Stop(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            self.model.stop_training = epoch == 1
+
+    net, (order, checkpoint) = model(), ordered(tmp_path)
+    train(net, order, checkpoint, 5, Stop())
+    assert int(net.optimizer.iterations) == 2 * 4  # Two epochs of four batches.
+    train(net, order, checkpoint, 3)
+    train(net, order, checkpoint, 3)
+    assert int(net.optimizer.iterations) == 3 * 4
 
 
 @pytest.mark.skipif(not TENSORFLOW, reason="kerasadv.data is TensorFlow's")

@@ -114,7 +114,7 @@ def train(recipe: Recipe, images: np.ndarray, run: Path) -> keras.Model:
             jit_compile=False,
         )
         checkpoint = kerasadv.training.Checkpoint(run / "checkpoint", order)
-        done = checkpoint.restore(gan)
+        checkpoint.restore(gan)
     # The first thing on disk, once everything that could be wrong has been built.
     chief = cluster.is_chief(strategy)
     if chief:
@@ -123,15 +123,8 @@ def train(recipe: Recipe, images: np.ndarray, run: Path) -> keras.Model:
     board = kerasadv.training.TensorBoard(
         run / "logs", pictures=lambda gan: sheet(sample.make(gan.averaged, latents))[None]
     )
-    for first, last in checkpoint.spans(done, recipe.epochs):
-        gan.fit(
-            datasets.batches(order, images),
-            epochs=last,
-            initial_epoch=first,
-            callbacks=[order, board, History(run / "history.json"), checkpoint],
-            shuffle=False,
-            verbose="auto" if chief else 0,
-        )
+    history = History(run / "history.json")
+    checkpoint.fit(gan, lambda: datasets.batches(order, images), recipe.epochs, [board, history])
     trained = DCGANGenerator(**arguments)  # Published alone and without optimizer.
     trained.set_weights(gan.averaged.get_weights())
     if not chief:

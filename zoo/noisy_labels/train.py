@@ -18,8 +18,8 @@ import tensorflow as tf
 import kerasadv
 from kerasadv.data import DataError, EpochOrder
 from kerasadv.data.epoch_order import untuned
+from kerasadv.training import cluster
 from kerasadv.training import recipe as recipes
-from kerasadv.training.cluster import is_chief
 from kerasadv.training.command import command
 from kerasadv.training.run_files import write_json
 from zoo.noisy_labels import data as datasets
@@ -110,23 +110,21 @@ def train(recipe: Recipe, data: datasets.Data, run: Path) -> keras.Model:
                 metrics=["accuracy"],
             )
             checkpoint = kerasadv.training.Checkpoint(run / "checkpoint", order)
-            done = checkpoint.restore(model)
+            checkpoint.restore(model)
         # The first thing on disk, once everything that could be wrong has been built.
-        chief = is_chief(strategy)
+        chief = cluster.is_chief(strategy)
         if chief:
             recipes.begin(recipe, run, arguments, checkpoint.resumed)
         curves = Curves(data, run / "history.json")
         board = kerasadv.training.TensorBoard(run / "logs")
-        for first, last in checkpoint.spans(done, recipe.epochs):
-            model.fit(
-                order.batches(data.images, data.labels),
-                epochs=last,
-                initial_epoch=first,
-                validation_data=_validation(data, strategy.num_replicas_in_sync),
-                callbacks=[order, curves, board, checkpoint],
-                shuffle=False,
-                verbose=2 if chief else 0,
-            )
+        checkpoint.fit(
+            model,
+            lambda: order.batches(data.images, data.labels),
+            recipe.epochs,
+            [curves, board],
+            verbose=2,
+            validation_data=_validation(data, strategy.num_replicas_in_sync),
+        )
     finally:
         keras.config.set_dtype_policy(policy)
     # Published and evaluated without optimizer, in float32, whatever it was trained in.

@@ -90,7 +90,7 @@ def train(recipe: Recipe, photos: datasets.Photos, paintings: dict, run: Path) -
         model = StyleTransfer(**arguments)
         model.compile(optimizer(recipe, crops.steps_per_epoch), loss=objective.loss())
         checkpoint = kerasadv.training.Checkpoint(run / "checkpoint", crops)
-        done = checkpoint.restore(model)
+        checkpoint.restore(model)
     # The first thing on disk, once everything that could be wrong has been built.
     described = {"styles": objective.styles, "filters": recipe.filters}
     chief = cluster.is_chief(strategy)
@@ -103,15 +103,8 @@ def train(recipe: Recipe, photos: datasets.Photos, paintings: dict, run: Path) -
         recipes.begin(recipe, run, described, checkpoint.resumed)
     gallery = Gallery(photos.held_back, objective, recipe.image_size)
     board = kerasadv.training.TensorBoard(run / "logs", gallery)
-    for first, last in checkpoint.spans(done, recipe.epochs):
-        model.fit(
-            crops.batches(cluster.size(model.distribute_strategy)),
-            epochs=last,
-            initial_epoch=first,
-            callbacks=[crops, board, checkpoint],
-            shuffle=False,
-            verbose="auto" if chief else 0,
-        )
+    workers = cluster.size(cluster.of(model))
+    checkpoint.fit(model, lambda: crops.batches(workers), recipe.epochs, [board])
     trained = StyleTransfer(**arguments)  # Published without optimizer.
     trained.set_weights(model.get_weights())
     if not chief:

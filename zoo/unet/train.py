@@ -94,7 +94,7 @@ def train(recipe: Recipe, data: datasets.Data, run: Path) -> keras.Model:
                 metrics=[kerasadv.metrics.Dice()],
             )
             checkpoint = kerasadv.training.Checkpoint(run / "checkpoint", crops)
-            done = checkpoint.restore(model)
+            checkpoint.restore(model)
         # The first thing on disk, once everything that could be wrong has been built.
         chief = cluster.is_chief(strategy)
         if chief:
@@ -102,7 +102,7 @@ def train(recipe: Recipe, data: datasets.Data, run: Path) -> keras.Model:
         # Every device gets the same number of images, as none may go without.
         replicas = strategy.num_replicas_in_sync
         validation = data.held_back * (replicas // math.gcd(replicas, len(data.held_back)))
-        fit(model, recipe, crops, validation, run, checkpoint, done)
+        fit(model, recipe, crops, validation, run, checkpoint)
     finally:
         keras.config.set_dtype_policy(policy)
     # Published and evaluated without optimizer, in float32, whatever it was trained in.
@@ -141,23 +141,20 @@ def loss(recipe: Recipe, num_classes: int) -> kerasadv.losses.Compound:
     )
 
 
-def fit(model, recipe: Recipe, crops, validation, run: Path, checkpoint, done: int) -> None:
-    """Fit the model from epoch `done` on, with logs, pictures and a checkpoint per epoch."""
+def fit(model, recipe: Recipe, crops, validation, run: Path, checkpoint) -> None:
+    """Fit the model for the epochs that are left, with logs, pictures and checkpoints."""
     shown = [kerasadv.data.middle(example, recipe.image_size) for example in validation[:6]]
     pictures = kerasadv.data.Overlays(*map(np.stack, zip(*shown)))
     board = kerasadv.training.TensorBoard(run / "logs", pictures)
-    for first, last in checkpoint.spans(done, recipe.epochs):
-        model.fit(
-            crops.batches(cluster.size(model.distribute_strategy)),
-            epochs=last,
-            initial_epoch=first,
-            validation_data=kerasadv.data.fixed_batches(
-                validation, recipe.image_size, recipe.batch_size
-            ),
-            callbacks=[crops, board, checkpoint],
-            shuffle=False,
-            verbose="auto" if cluster.is_chief(cluster.of(model)) else 0,
-        )
+    workers = cluster.size(cluster.of(model))
+    fixed = kerasadv.data.fixed_batches(validation, recipe.image_size, recipe.batch_size)
+    checkpoint.fit(
+        model,
+        lambda: crops.batches(workers),
+        recipe.epochs,
+        [board],
+        validation_data=fixed,
+    )
 
 
 def report(model: keras.Model, data: datasets.Data, run: Path) -> dict:
