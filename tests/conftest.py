@@ -74,6 +74,12 @@ def refused():
     return run
 
 
+@pytest.fixture
+def nothing_prepared(monkeypatch, tmp_path):
+    """Nothing that another test let tensorflow-datasets prepare is found."""
+    monkeypatch.setattr("tensorflow_datasets.core.constants.DATA_DIR", str(tmp_path / "prepared"))
+
+
 @pytest.fixture(scope="session")
 def real_data():
     """The folder with the public sets, which not every machine has."""

@@ -98,7 +98,7 @@ def test_faults_of_a_folder_are_named_all_at_once(tmp_path):
         load("folder", str(tmp_path))
 
 
-def test_other_sets_and_sizes_are_refused():
+def test_other_sets_and_sizes_are_refused(nothing_prepared):
     with pytest.raises(DataError, match="digits, fashion_mnist, twemoji64 or folder.*'mnist'"):
         load("mnist")
     with pytest.raises(DataError, match="image_size: expected at least 1. Received: 0"):

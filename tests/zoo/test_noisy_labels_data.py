@@ -133,9 +133,7 @@ FILES = [
 ]
 
 
-def test_missing_and_damaged_files_are_named_at_once(tmp_path, monkeypatch):
-    # Another test may have had tensorflow-datasets prepare the set.
-    monkeypatch.setattr("tensorflow_datasets.core.constants.DATA_DIR", str(tmp_path / "prepared"))
+def test_missing_and_damaged_files_are_named_at_once(tmp_path, nothing_prepared):
     started = time.monotonic()
     with pytest.raises(DataError, match="name the directory that holds t10k-.* --data-dir"):
         load("fashion_mnist")
