@@ -45,7 +45,7 @@ MAY_IMPORT = {
     "zoo.catalogue": {"zoo.download"},
     "zoo.formats": set(),
     "zoo.weights": {"keras", "numpy", "kerasadv.training.run_files", "zoo"},
-    "zoo.weights_layout": {"h5py", "keras"},
+    "zoo.weights_layout": {"h5py", "keras", "kerasadv.training.run_files"},
     "zoo.download": {"filelock", "requests", "tqdm"},
     "zoo.export": {
         "ai_edge_litert",

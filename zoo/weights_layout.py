@@ -1,10 +1,12 @@
 """Reads `.weights.h5` files that may come from anywhere: looked at, then loaded if they fit."""
 
-import tempfile
+import io
 from pathlib import Path
 
 import h5py
 import keras
+
+from kerasadv.training.run_files import weights_of
 
 # Far more than any model of the zoo has.
 _DEEPEST = 20
@@ -29,10 +31,7 @@ def load(model: keras.Model, path: str | Path) -> None:
     path = Path(path)
     if not path.name.endswith(".weights.h5"):  # Keras takes others for other formats.
         raise ValueError(f"{path}: expected a file that ends in .weights.h5")
-    with tempfile.TemporaryDirectory() as folder:
-        own = Path(folder) / "own.weights.h5"
-        model.save_weights(own)
-        expected = layout(own)
+    expected = layout(io.BytesIO(weights_of(model)))
     try:
         found = layout(path)
     except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
@@ -62,7 +61,7 @@ def _misfits(expected: dict[str, str], found: dict[str, str]) -> list[str]:
     return arrays or (differing if replaced else [])
 
 
-def layout(path: str | Path) -> dict[str, str]:
+def layout(file: str | Path | io.BytesIO) -> dict[str, str]:
     """What a `.weights.h5` file holds, by path: names of layers, and shapes of arrays.
 
     Raises:
@@ -71,10 +70,10 @@ def layout(path: str | Path) -> dict[str, str]:
         OSError: If it is no HDF5 file.
     """
     found: dict[str, str] = {}
-    with h5py.File(path, "r") as file:
-        for name in file:
+    with h5py.File(file, "r") as opened:
+        for name in opened:
             if name != "optimizer":  # Of a model saved with `compile`; never read.
-                _walk(file, name, f"/{name}", found)
+                _walk(opened, name, f"/{name}", found)
     return found
 
 

@@ -16,6 +16,7 @@ from filelock import FileLock, Timeout
 
 from kerasadv.training import cluster
 from kerasadv.training.loss_terms import NotANumber
+from kerasadv.training.run_files import weights_of, write_bytes
 
 _NAME = re.compile(r"epoch-(\d+)-step-(\d+)-([0-9a-f]{16})\.weights\.h5")
 # The newest, and the one to fall back on if the disk spoils that.
@@ -232,26 +233,22 @@ class Checkpoint(keras.callbacks.Callback):
                 raise NotANumber(f"epoch {number} left NaN or infinity in {variable.path}")
         if not cluster.is_chief(cluster.of(self.model)):
             return
-        partial = self.directory / "partial.weights.h5"
         try:
-            self.directory.mkdir(parents=True, exist_ok=True)
-            self.model.save_weights(partial, overwrite=True)
-            with open(partial, "rb+") as file:
-                os.fsync(file.fileno())
-            name = f"epoch-{epoch:04d}-step-{steps:06d}-{_digest(partial)}.weights.h5"
-            os.replace(partial, self.directory / name)
+            data = weights_of(self.model)
+            digest = hashlib.sha256(data).hexdigest()
+            path = self.directory / f"epoch-{epoch:04d}-step-{steps:06d}-{digest[:16]}.weights.h5"
+            write_bytes(path, data)
             # Those of later epochs are of a training that could not go on after them.
             kept = [p for p in self.all() if _progress(p) < (epoch, steps)][: _KEPT - 1]
-            for old in self.all():
-                if old not in kept and old.name != name:
+            for old in self.directory.glob("epoch-*"):  # Or what a killed one had half written.
+                if old not in (path, *kept):
                     old.unlink()
-        except (OSError, RuntimeError) as error:  # HDF5 has both for a full disk.
+        except OSError as error:
             last = next(iter(self.all()), None)
             left = f"the last one is {last}" if last else "there is none yet"
-            reason = " ".join(str(error).split())[:200]
-            with contextlib.suppress(OSError):
-                partial.unlink()  # It takes the space that is missing.
-            raise OSError(f"{partial}: cannot write a checkpoint ({reason}); {left}") from error
+            raise OSError(
+                f"{self.directory}: cannot write a checkpoint ({error}); {left}"
+            ) from error
 
 
 def _progress(path: Path) -> tuple[int, int]:

@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import tensorflow as tf
 
@@ -87,23 +87,30 @@ def command(
         return run, read_json(run / "result.json")
     except (ValueError, OSError, NotANumber) as error:
         # One line: what is wrong, and with what. Every argument and file is named in it.
-        sys.exit(f"error: {(str(error) or repr(error)).splitlines()[0]}")
+        _fail(run, (str(error) or repr(error)).splitlines()[0])
     except tf.errors.OpError as error:
         reason = (error.message or repr(error)).splitlines()[0][:300]
         if isinstance(error, _DISK):
-            sys.exit(f"error: {reason}")
+            _fail(run, reason)
         task = cluster.task()
         if not isinstance(error, _BROKEN) or task is None or len(task.workers) == 1:
             raise
-        sys.exit(  # On a line of its own, below what a progress bar has left.
-            f"\nerror: another worker has gone, and its own output may say why ({reason}); to go "
-            f"on after the last checkpoint, start all workers again with --resume {run}"
+        _fail(
+            run,
+            f"another worker has gone, and its own output may say why ({reason}); to go on after "
+            f"the last checkpoint, start all workers again with --resume {run}",
         )
     except (KeyboardInterrupt, Terminated) as ended:
         why = str(ended) or "stopped"
         if _recipe_of(run).exists():
             print(f"\n{why}; to go on: {name} --resume {run}", flush=True)
         sys.exit(128 + (signal.SIGTERM if isinstance(ended, Terminated) else signal.SIGINT))
+
+
+def _fail(run: Path, message: str) -> NoReturn:
+    if _recipe_of(run).exists():
+        print(flush=True)  # A line of its own, below what a progress bar has left.
+    sys.exit(f"error: {message}")
 
 
 # What TensorFlow raises where it cannot write, and where there is no room, on disk or in memory.

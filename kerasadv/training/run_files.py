@@ -1,10 +1,13 @@
 """The files that a run leaves: written whole or not at all, and named where they are bad."""
 
+import io
 import json
 import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
+
+import keras
 
 M = TypeVar("M")
 
@@ -12,18 +15,35 @@ M = TypeVar("M")
 MODEL = "model.json"
 
 
-def write_text(path: str | os.PathLike, text: str) -> None:
-    """Write a text file so that, whatever is killed when, nobody ever finds half of it.
+class _Memory(io.BytesIO):
+    """A file in memory; Keras takes what it writes to by how its name ends."""
+
+    def __str__(self):
+        return "memory.weights.h5"
+
+
+def weights_of(model: keras.Model) -> memoryview:
+    """What `model.save_weights` writes to a file.
+
+    Not written there by HDF5 itself, which ends the process where the disk is full.
+    """
+    file = _Memory()
+    model.save_weights(file)
+    return file.getbuffer()
+
+
+def write_bytes(path: str | os.PathLike, data: bytes | memoryview) -> None:
+    """Write a file so that, whatever is killed when, nobody ever finds half of it.
 
     Args:
         path: The file; one that is there is replaced.
-        text: What it shall hold.
+        data: What it shall hold.
 
     Example:
     >>> import tempfile
-    >>> from kerasadv.training.run_files import read_json, write_text
+    >>> from kerasadv.training.run_files import read_json, write_bytes
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     write_text(f"{folder}/result.json", '{"dice": 0.5}')
+    ...     write_bytes(f"{folder}/result.json", b'{"dice": 0.5}')
     ...     read_json(f"{folder}/result.json")
     {'dice': 0.5}
     """
@@ -31,13 +51,18 @@ def write_text(path: str | os.PathLike, text: str) -> None:
     # Two processes may write the same file.
     partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
     try:
-        with open(partial, "w", encoding="utf-8") as file:
-            file.write(text)
+        with open(partial, "wb") as file:
+            file.write(data)
             file.flush()
             os.fsync(file.fileno())
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)  # Only there if something failed, such as a full disk.
+
+
+def write_text(path: str | os.PathLike, text: str) -> None:
+    """Write a text file in UTF-8, whole or not at all."""
+    write_bytes(path, text.encode())
 
 
 def write_json(path: str | os.PathLike, value) -> None:

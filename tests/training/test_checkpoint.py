@@ -1,6 +1,7 @@
 """A checkpoint is either whole or not there."""
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -47,24 +48,36 @@ def test_nothing_to_restore_is_epoch_zero(tmp_path):
     assert Checkpoint(tmp_path / "none").restore(model()) == 0
 
 
-@pytest.mark.parametrize("fails", ["save", "rename"])
+def without_room(_):
+    """No file may grow beyond a kilobyte: what a full disk is, for this process alone."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1024, before[1]))
+    return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def without_renaming(monkeypatch):
+    def full_disk(*args):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.replace", full_disk)
+    return monkeypatch.undo
+
+
+@pytest.mark.parametrize("fails", [without_room, without_renaming])
 def test_a_failed_save_leaves_the_last_good_one(fails, tmp_path, monkeypatch):
     net, checkpoint = model(), Checkpoint(tmp_path)
     fit(net, checkpoint, 0, 1)
     (good,) = checkpoint.all()
     content = good.read_bytes()
-
-    def full_disk(*args, **kwargs):
-        raise OSError(28, "No space left on device")
-
-    if fails == "save":
-        monkeypatch.setattr(net, "save_weights", full_disk)
-    else:
-        monkeypatch.setattr("os.replace", full_disk)
-    message = rf"partial.weights.h5: cannot write a checkpoint \(.*No space.*the last one is {good}"
-    with pytest.raises(OSError, match=message):
-        fit(net, checkpoint, 1, 2)
-    assert checkpoint.all() == [good] and good.read_bytes() == content
+    mend = fails(monkeypatch)
+    message = rf"cannot write a checkpoint \(.*(too large|No space).*the last one is {good}"
+    try:
+        with pytest.raises(OSError, match=message):
+            fit(net, checkpoint, 1, 2)
+    finally:
+        mend()
+    assert [p for p in tmp_path.iterdir() if p.name != ".lock"] == [good]
+    assert good.read_bytes() == content
     assert checkpoint.restore(model()) == 1
 
 
@@ -90,9 +103,13 @@ def test_a_checkpoint_of_another_model_or_optimizer_is_refused(tmp_path):
         Checkpoint(tmp_path).restore(other)
 
 
-def test_a_half_written_file_is_not_taken_for_a_checkpoint(tmp_path):
-    (tmp_path / "partial.weights.h5").write_bytes(b"half")
-    assert Checkpoint(tmp_path).restore(model()) == 0
+def test_a_half_written_file_is_not_taken_for_a_checkpoint_and_goes_with_the_next(tmp_path):
+    half = tmp_path / "epoch-0001-step-000000-0123456789abcdef.weights.h5.77.partial"
+    half.write_bytes(b"half")
+    checkpoint = Checkpoint(tmp_path)
+    assert checkpoint.restore(model()) == 0 and checkpoint.all() == []
+    fit(model(), checkpoint, 0, 1)
+    assert not half.exists() and len(checkpoint.all()) == 1
 
 
 @pytest.mark.parametrize("spoil", ["cut", "flip", "empty"])

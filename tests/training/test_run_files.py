@@ -2,6 +2,8 @@
 
 import os
 
+import keras
+import numpy as np
 import pytest
 
 from kerasadv.training import run_files
@@ -27,6 +29,20 @@ def test_a_write_that_fails_leaves_what_was_there(tmp_path, monkeypatch):
         run_files.write_json(path, 2)
     assert run_files.read_json(path) == 1
     assert [p.name for p in tmp_path.iterdir()] == ["result.json"]
+
+
+def test_weights_in_memory_are_those_of_a_file(tmp_path):
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, name="dense")])
+    model.compile("adam", "mse")
+    model.fit(np.ones((4, 3)), np.ones((4, 2)), verbose=0)
+    run_files.write_bytes(tmp_path / "a.weights.h5", run_files.weights_of(model))
+    other = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, name="dense")])
+    other.compile("adam", "mse")
+    other.optimizer.build(other.trainable_variables)
+    other.load_weights(tmp_path / "a.weights.h5")
+    for a, b in zip(model.variables, other.variables, strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert int(other.optimizer.iterations) == 1
 
 
 @pytest.mark.parametrize("content", [b"", b'{"dice": 0.', b"\xff\xfe"])

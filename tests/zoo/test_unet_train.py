@@ -106,7 +106,8 @@ def test_a_killed_training_resumes_as_if_nothing_had_happened(folder, tmp_path):
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
     assert not (path / "model.weights.h5").exists()
-    (path / "checkpoint" / "partial.weights.h5").write_bytes(b"the kill came while saving")
+    half = path / "checkpoint" / "epoch-0009-step-000000-0123456789abcdef.weights.h5.77.partial"
+    half.write_bytes(b"the kill came while saving")
     train.main(["--resume", str(path)])
     train.main(options(folder, "--output", str(tmp_path / "whole"), "--epochs", "12"))
     assert weights(path) == weights(tmp_path / "whole")

@@ -19,7 +19,7 @@ from kerasadv.data import DataError, EpochOrder
 from kerasadv.training import cluster
 from kerasadv.training import recipe as recipes
 from kerasadv.training.command import command
-from kerasadv.training.run_files import keep_row, read_json, write_json
+from kerasadv.training.run_files import keep_row, read_json, weights_of, write_bytes, write_json
 from kerasadv.training.sampling import sheet
 from zoo.dcgan import data as datasets
 from zoo.dcgan import sample
@@ -129,7 +129,7 @@ def train(recipe: Recipe, images: np.ndarray, run: Path) -> keras.Model:
     trained.set_weights(gan.averaged.get_weights())
     if not chief:
         return trained
-    trained.save_weights(run / "model.weights.h5")
+    write_bytes(run / "model.weights.h5", weights_of(trained))
     sample.save(sample.make(trained, latents), run / "samples.png")
     # A `spread` far below 1 says that the generator has collapsed.
     last = read_json(run / "history.json")[-1]

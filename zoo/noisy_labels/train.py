@@ -21,7 +21,7 @@ from kerasadv.data.epoch_order import untuned
 from kerasadv.training import cluster
 from kerasadv.training import recipe as recipes
 from kerasadv.training.command import command
-from kerasadv.training.run_files import write_json
+from kerasadv.training.run_files import weights_of, write_bytes, write_json
 from zoo.noisy_labels import data as datasets
 from zoo.noisy_labels.measure import Curves, report
 from zoo.noisy_labels.model import ResidualClassifier
@@ -132,7 +132,7 @@ def train(recipe: Recipe, data: datasets.Data, run: Path) -> keras.Model:
     trained.set_weights(model.get_weights())
     if not chief:
         return trained
-    trained.save_weights(run / "model.weights.h5")
+    write_bytes(run / "model.weights.h5", weights_of(trained))
     result = report(trained, data, run)
     if not checkpoint.resumed:  # Nobody knows how long the parts of an interrupted training took.
         result["minutes"] = round((time.monotonic() - started) / 60, 1)

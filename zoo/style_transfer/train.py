@@ -19,7 +19,7 @@ from kerasadv.data import DataError
 from kerasadv.training import cluster
 from kerasadv.training import recipe as recipes
 from kerasadv.training.command import command
-from kerasadv.training.run_files import MODEL, read_json, write_json
+from kerasadv.training.run_files import MODEL, read_json, weights_of, write_bytes, write_json
 from zoo.style_transfer import data as datasets
 from zoo.style_transfer.model import StyleTransfer
 from zoo.style_transfer.objective import STYLE_WEIGHT, Objective
@@ -109,7 +109,7 @@ def train(recipe: Recipe, photos: datasets.Photos, paintings: dict, run: Path) -
     trained.set_weights(model.get_weights())
     if not chief:
         return trained
-    trained.save_weights(run / "model.weights.h5")
+    write_bytes(run / "model.weights.h5", weights_of(trained))
     terms = gallery(trained)
     rows = np.split(terms.pop("painted"), len(paintings) + 1, axis=2)
     page = sheet(list(zip(*rows)), ["photo", *objective.styles])

@@ -20,7 +20,7 @@ from kerasadv.data import DataError
 from kerasadv.training import cluster
 from kerasadv.training import recipe as recipes
 from kerasadv.training.command import command
-from kerasadv.training.run_files import write_json
+from kerasadv.training.run_files import weights_of, write_bytes, write_json
 from zoo.unet import data as datasets
 from zoo.unet.model import UNet
 from zoo.unet.predict import label
@@ -110,7 +110,7 @@ def train(recipe: Recipe, data: datasets.Data, run: Path) -> keras.Model:
     trained.set_weights(model.get_weights())
     if not chief:
         return trained
-    trained.save_weights(run / "model.weights.h5")
+    write_bytes(run / "model.weights.h5", weights_of(trained))
     result = report(trained, data, run)
     if not checkpoint.resumed:  # Nobody knows how long the parts of an interrupted training took.
         result["minutes"] = round((time.monotonic() - started) / 60, 1)
