@@ -27,6 +27,7 @@
 # %%
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -134,7 +135,8 @@ if cluster.is_chief(strategy):  # One process writes.
 def run(name, folder, *more, workers=None, restarts=0):
     """Run the program, as one process or as some workers, and give its weights and losses."""
     folder = OUTPUT / folder
-    folder.mkdir(exist_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)  # Else it would go on where it ended last time.
+    folder.mkdir()
     command = [str(OUTPUT / "program.py"), name, str(folder), *more]
     if workers is None:
         subprocess.run([sys.executable, *command], check=True)

@@ -13,6 +13,7 @@ _HOME = {
     "R1": "penalties",
     "Ramp": "schedules",
     "TensorBoard": "tensorboard",
+    "Terminated": "checkpoint",
     "strategy": "distribution",
     "warmup_cosine": "schedules",
 }

@@ -18,7 +18,7 @@ class GAN(keras.Model):
     """A generator and a discriminator that play against each other, a Keras model like any other.
 
     `fit` takes images, alone: arrays, or a `tf.data.Dataset` of batches. On several replicas a step
-    is that of one with all images, if they share each batch evenly. In the logs are loss and
+    is that of one with all images, if each gets one of every batch. In the logs are loss and
     accuracy of each player, the `spread` of generated images as a share of that of real ones and,
     on TensorFlow, the norms of both gradients; `evaluate` gives the value of the game. `save`,
     `save_weights` and callbacks that save keep both players, both optimizers and the state of the
@@ -35,8 +35,8 @@ class GAN(keras.Model):
             width, 1)` for patches. Scores have no activation: they are logits, or any number,
             depending on the loss.
         latent_shape: Shape of a latent; its numbers are normally distributed.
-        ema_momentum: If above 0, `generate` takes the average of the generator's weights over the
-            steps, of which this share stays at each step; 0.999 is usual.
+        ema_momentum: If above 0, `generate` takes the average of the generator's weights before
+            each step, of which this share stays at each step; 0.999 is usual.
         seed: Of the latents.
         value_range: Values of black and white in the images, for pictures of them.
 
@@ -108,14 +108,14 @@ class GAN(keras.Model):
         Args:
             generator_optimizer, discriminator_optimizer: A Keras optimizer for each player.
             loss: `kerasadv.losses.Minimax()` (default), `HingeGAN()`, `LSGAN()`, `WGAN()`, or
-                another loss of the scores of real and of generated images with a method
-                `generator` of the scores of generated ones.
+                another loss of scores of real and of generated images with a method `generator`.
             penalties: Penalties on the discriminator, such as `kerasadv.training.R1()`.
             discriminator_steps: `None`: both players take each step at once, from the same images
                 (simultaneous gradient descent). A number: each batch is cut in so many parts, the
                 discriminator takes a step on each, and then the generator takes one against the
                 discriminator that came of it (alternating). These are different algorithms, and
-                alternating replicas are a third: each cuts its own share of a batch.
+                alternating replicas are a third: each cuts its own share of a batch. Where an epoch
+                ends with fewer images than parts, some serve more than once.
             metrics: Metrics of real and of generated images for `evaluate`, such as
                 `kerasadv.metrics.FrechetDistance(extractor)`.
             **kwargs: `run_eagerly`, `jit_compile`, `steps_per_execution`, `auto_scale_loss`, as for

@@ -44,13 +44,10 @@ def step(gan, images):
         gan.optimizer.apply(*_gradients(gan, images, ("discriminator", "generator")))
         return
     number, steps = tf.shape(images)[0], gan.discriminator_steps
-    enough = tf.debugging.assert_greater_equal(
-        number, steps, f"`discriminator_steps`: expected batches of at least {steps} images."
-    )
-    with tf.control_dependencies([] if enough is None else [enough]):  # None: looked at already.
-        ends = [k * number // steps for k in range(steps + 1)]
+    ends = [k * number // steps for k in range(steps + 1)]
     for start, end in zip(ends, ends[1:]):
-        part = images[start:end]
+        # The end of an epoch may have fewer images than steps: some then serve more than once.
+        part = images[start : tf.maximum(end, start + 1)]
         gan.discriminator_optimizer.apply(*_gradients(gan, part, ("discriminator",)))
     gan.generator_optimizer.apply(*_gradients(gan, part, ("generator",)))
     gan.optimizer.iterations.assign_add(1)
@@ -67,16 +64,28 @@ def share(number, draw):
     if context is None or context.num_replicas_in_sync == 1:
         return draw(number)
     # TensorFlow deals the parts of a batch out to the workers in turn, and each worker's to its
-    # replicas.
+    # replicas; where it cannot be divided, the last ones get less.
     here = len(context.strategy.extended.worker_devices)
     workers = context.num_replicas_in_sync // here
     place = context.replica_id_in_sync_group % here * workers
-    first = (place + context.replica_id_in_sync_group // here) * number
-    return draw(number * context.num_replicas_in_sync)[first : first + number]
+    place += context.replica_id_in_sync_group // here
+    everywhere = context.all_reduce("sum", number)
+    most = -(-everywhere // context.num_replicas_in_sync)
+    return draw(everywhere)[place * most :][:number]
+
+
+def _portion(images):
+    """What the mean over this replica's images counts, where the mean replica's counts 1."""
+    context = tf.distribute.get_replica_context()
+    if context is None or context.num_replicas_in_sync == 1:
+        return 1.0
+    number = tf.cast(tf.shape(images)[0], "float32")
+    return number * context.num_replicas_in_sync / context.all_reduce("sum", number)
 
 
 def _gradients(gan, images, players):
     """The gradients of the weights of some players, and these weights."""
+    portion, kept = _portion(images), _kept(gan)
     with tf.GradientTape(persistent=True) as tape:
         fake = gan.generator(gan.latents(images), training=True)
         # The way back through the discriminator ends here. Else it were traced on through the
@@ -92,11 +101,11 @@ def _gradients(gan, images, players):
         if "discriminator" in players:
             loss = gan.game.discriminator_loss(real_scores, fake_scores)
             loss += gan.penalty(images, tf.stop_gradient(seen))
-            loss += gan.game.regularization(gan.discriminator)
+            loss = portion * loss + gan.game.regularization(gan.discriminator)
             losses["discriminator"] = gan.optimizer.scale_loss(loss)
             gan.game.show(spread=spread(images, seen))
         if "generator" in players:
-            loss = gan.game.generator_loss(fake_scores)
+            loss = portion * gan.game.generator_loss(fake_scores)
             losses["generator"] = gan.optimizer.scale_loss(loss)
             own = tf.convert_to_tensor(gan.game.regularization(gan.generator))
             own = gan.optimizer.scale_loss(own)
@@ -135,7 +144,7 @@ def _gradients(gan, images, players):
         gradients += tape.gradient(
             [fake, own], weights["generator"], output_gradients=[of_fake, tf.ones_like(own)]
         )
-    gradients = _watched(gan, gradients, {player: len(weights[player]) for player in players})
+    gradients = _watched(gan, gradients, kept, {player: len(weights[player]) for player in players})
     return gradients, [weight for player in players for weight in weights[player]]
 
 
@@ -146,15 +155,30 @@ def _apart(gan, scores):
         scores.shape[1:] == (1,)
         and gan.dtype_policy.name != "mixed_float16"
         # Exactly these: a subclass may do anything. Operations are layers and what lies between.
-        and all(type(operation) in _APART for operation in operations)
+        and all(type(operation) in _APART and _known(operation) for operation in operations)
     )
 
 
-def _watched(gan, gradients, lengths):
+def _known(operation):
+    """Whether a layer has an activation of Keras' own, or none."""
+    activation = getattr(operation, "activation", None)
+    name = getattr(activation, "__name__", "")
+    return activation is None or activation is getattr(keras.activations, name, None)
+
+
+def _kept(gan):
+    """What both players have besides weights, such as moving means, before a step that may fail."""
+    if not isinstance(gan.optimizer, keras.optimizers.LossScaleOptimizer):
+        return []
+    held = gan.generator.non_trainable_weights + gan.discriminator.non_trainable_weights
+    return [(variable, tf.identity(variable.value)) for variable in held]
+
+
+def _watched(gan, gradients, kept, lengths):
     """The gradients, of which the norm of each player's is shown, over all replicas and unscaled.
 
     Under a scale of the loss they are NaN on all replicas if they are on one, as Keras looks at
-    the first alone.
+    the first alone, and all that was `kept` is again what it was.
     """
     rest, norms = list(gradients), {}
     context = tf.distribute.get_replica_context()
@@ -172,4 +196,6 @@ def _watched(gan, gradients, lengths):
     # The same on all replicas, as the sums are. A step that is left out has no norm to show.
     finite = tf.reduce_all(tf.math.is_finite(list(norms.values())))
     gan.game.show(finite, **{name: tf.where(finite, norm, 0) for name, norm in norms.items()})
+    for variable, before in kept:
+        variable.assign(tf.where(finite, variable, before))
     return [tf.where(finite, x, tf.constant(float("nan"), x.dtype)) for x in gradients]

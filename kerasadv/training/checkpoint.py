@@ -1,26 +1,19 @@
 """Checkpoints, written so that a kill at any moment leaves a good one."""
 
 import contextlib
-import hashlib
 import os
-import re
 import signal
 import threading
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import keras
-from filelock import FileLock, Timeout
 
 from kerasadv.training import cluster
+from kerasadv.training.checkpoint_folder import CheckpointFolder, progress
 from kerasadv.training.loss_terms import NotANumber
-from kerasadv.training.run_files import weights_of, write_bytes
-
-_NAME = re.compile(r"epoch-(\d+)-step-(\d+)-([0-9a-f]{16})\.weights\.h5")
-# The newest, and the one to fall back on if the disk spoils that.
-_KEPT = 2
 
 
 class Terminated(Exception):
@@ -32,22 +25,24 @@ class Checkpoint(keras.callbacks.Callback):
 
     A checkpoint gets its name, which has a digest of its contents, only once it is complete on
     disk, and older ones than the last two are removed after that, so a kill or a full disk leaves
-    the last good one. Of several workers the first one writes. While `fit` runs, no other process
-    can train with a checkpoint in the same directory.
+    the last good one. Of several workers the first one writes. While a model trains, no other
+    process can train with a checkpoint in the same directory. What layers draw at random, as
+    `Dropout` does, is not kept: after `restore` they draw anew.
 
     Args:
         directory: Where the checkpoints lie, as `epoch-EPOCHS-step-STEPS-DIGEST.weights.h5`; made
             if needed. Several workers need one that all of them see.
         order: The `kerasadv.data.EpochOrder` of the training, or another callback that has its
-            method `skip` and its `steps_per_epoch`. With one, SIGTERM makes a checkpoint after the
-            step that is under way, and ends `fit`; the rest of the epoch comes after `restore`, and
-            the logs of that epoch are of the rest.
+            method `skip` and its `steps_per_epoch`. With one, training may end within an epoch, by
+            a signal (see `fit`) or by a callback that sets `stop_training`; the rest of the epoch
+            comes after `restore`, and the logs of that epoch are of the rest.
 
     Raises:
         NotANumber: If there is NaN in the weights when they are to be saved.
-        OSError: If a checkpoint cannot be written; the last one stays. And when `fit` begins, if
-            another training writes there.
-        Terminated: From `fit`, after SIGTERM.
+        OSError: If a checkpoint cannot be written; the last one stays. And when training begins,
+            if another process trains there.
+        ValueError: When training begins, if there are checkpoints that nobody asked to `restore`:
+            those of a new training would take their place.
 
     Example:
     >>> import tempfile
@@ -65,21 +60,20 @@ class Checkpoint(keras.callbacks.Callback):
     def __init__(self, directory: str | os.PathLike, order=None):
         super().__init__()
         self.directory = Path(directory)
+        self._folder = CheckpointFolder(self.directory)
         self.order = order
         self.resumed = False  # Whether `restore` found one.
+        self._known = False  # Whether what lies there is of this training.
         self._done = 0  # Epochs.
         self._epoch = 0  # Under way.
         self._skipped = 0  # Steps of the first epoch that were taken before.
+        self._steps = 0  # Of the epoch under way, with those.
         self._asked = threading.Event()  # To end, on this worker; what follows, on any.
         self._ending = False
-        self._before: Any = None  # What SIGTERM did before.
-        # One for the process, where a training that was interrupted may not have let go of it.
-        self._lock = FileLock(self.directory / ".lock", timeout=0, is_singleton=True)
 
     def all(self) -> list[Path]:
         """The checkpoints there are, the newest first."""
-        found = [path for path in self.directory.glob("epoch-*") if _NAME.fullmatch(path.name)]
-        return sorted(found, key=_progress, reverse=True)
+        return self._folder.all()
 
     def restore(self, model: keras.Model) -> int:
         """Load the newest checkpoint into a compiled model, within the `scope()` of its strategy.
@@ -93,14 +87,14 @@ class Checkpoint(keras.callbacks.Callback):
             ValueError: If the checkpoint is of another model or optimizer, if it ends within an
                 epoch and there is no `order`, or if not all workers find the same.
         """
-        path = next(filter(_whole, self.all()), None)
-        epoch, self._skipped = (0, 0) if path is None else _progress(path)
+        path = self._folder.newest()
+        epoch, self._skipped = (0, 0) if path is None else progress(path)
         if not cluster.alike(cluster.of(model), [epoch, self._skipped]):
             raise ValueError(
                 f"{self.directory}: expected a folder that all workers share. Received: one in "
                 f"which this worker finds {path or 'no checkpoint'}, and others do not"
             )
-        self.resumed = path is not None
+        self.resumed, self._known = path is not None, True
         if path is None:
             return 0
         model.optimizer.build(model.trainable_variables)
@@ -131,19 +125,21 @@ class Checkpoint(keras.callbacks.Callback):
         """Train a model for what `restore` has left of a number of epochs, with checkpoints.
 
         Keras takes all epochs of a call of its `fit` to be of one length, so what is left of an
-        epoch that SIGTERM cut short is a call of its own.
+        epoch that was cut short is a call of its own. With an `order`, SIGTERM makes a checkpoint
+        after the step, or the validation, that is under way, and ends this.
 
         Args:
             model: The compiled model.
-            batches: A function that returns the data of an epoch, such as
+            batches: A function that returns the data to `fit`, such as
                 `lambda: order.batches(images, labels)`.
             epochs: How many there are to be, with those that are done.
             callbacks: More callbacks, called after the order and before this one.
             verbose: As of the model's `fit`, for the worker that shows progress.
-            **options: More of what its `fit` takes, such as `validation_data`.
+            **options: What else its `fit` takes, such as `validation_data`.
 
         Raises:
-            NotANumber, OSError, Terminated: As above.
+            NotANumber, OSError, ValueError: As above.
+            Terminated: After SIGTERM.
 
         Example:
         >>> import tempfile
@@ -161,109 +157,95 @@ class Checkpoint(keras.callbacks.Callback):
         4
         """
         orders = [] if self.order is None else [self.order]
-        while self._done < epochs:
-            model.fit(
-                batches(),
-                epochs=self._done + 1 if self._skipped else epochs,
-                initial_epoch=self._done,
-                callbacks=[*orders, *callbacks, self],
-                shuffle=False,
-                verbose=verbose if cluster.is_chief(cluster.of(model)) else 0,
-                **options,
-            )
-            if model.stop_training:  # As a callback may ask for.
-                break
+        self._asked.clear()
+        with self._catching_sigterm():
+            while self._done < epochs:
+                before = self._done, self._skipped
+                model.fit(
+                    batches(),
+                    epochs=self._done + 1 if self._skipped else epochs,
+                    initial_epoch=self._done,
+                    callbacks=[*orders, *callbacks, self],
+                    shuffle=False,
+                    verbose=verbose if cluster.is_chief(cluster.of(model)) else 0,
+                    **options,
+                )
+                # As a callback may ask for, or as Keras' own limit of epochs wants it.
+                if model.stop_training or (self._done, self._skipped) == before:
+                    break
+
+    @contextlib.contextmanager
+    def _catching_sigterm(self):
+        catching = self.order is not None
+        catching = catching and threading.current_thread() is threading.main_thread()
+        if catching:
+            before = signal.signal(signal.SIGTERM, lambda *_: self._asked.set())
+        try:
+            yield
+        finally:
+            self.on_train_end()  # Which Keras does not call where training ends by an error.
+            if catching:
+                signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
 
     def on_train_begin(self, logs=None):
-        if cluster.is_chief(cluster.of(self.model)):
-            self._claim()
-        if self.order is not None and threading.current_thread() is threading.main_thread():
-            self._before = signal.signal(signal.SIGTERM, lambda *_: self._asked.set())
+        self._ending = False
+        if not cluster.is_chief(cluster.of(self.model)):
+            return
+        if not self._known and self.all():
+            raise ValueError(
+                f"{self.directory}: holds checkpoints of another training, {self.all()[0].name}; "
+                "go on with that one by `restore`, or name another directory"
+            )
+        self._folder.claim()
 
     def on_train_end(self, logs=None):
-        self._lock.release()
-        if self._before is not None:
-            signal.signal(signal.SIGTERM, self._before)
-            self._before = None
+        self._folder.release()
 
     def on_epoch_begin(self, epoch, logs=None):
-        self._epoch = epoch
+        self._epoch, self._steps = epoch, self._skipped
 
     def on_train_batch_end(self, batch, logs=None):
         if self.order is None:
             return
+        self._steps = self._skipped + batch + 1
         if cluster.workers_where(cluster.of(self.model), self._asked.is_set()):
             self._ending = True  # After the last step of an epoch, with the epoch.
-            steps = self._skipped + batch + 1
-            if steps < self.order.steps_per_epoch:
-                self._save(self._epoch, steps)
-                self._end(f"step {steps} of epoch {self._epoch + 1}")
+            if self._steps < self.order.steps_per_epoch:
+                self._save(self._epoch, self._steps)
+                self._end(f"step {self._steps} of epoch {self._epoch + 1}")
 
     def on_epoch_end(self, epoch, logs=None):
-        self._done, self._skipped = epoch + 1, 0
+        cut_short = self.order is not None and self.model.stop_training
+        if cut_short and self._steps < self.order.steps_per_epoch:
+            self._done, self._skipped = epoch, self._steps
+        else:
+            self._done, self._skipped = epoch + 1, 0
         if self.order is not None:
-            self.order.skip(0)
-        self._save(epoch + 1, 0)
+            self.order.skip(self._skipped)
+        self._save(self._done, self._skipped)
         # It may have come during the validation.
-        asked = self.order is not None and self._asked.is_set()
-        if self._ending or cluster.workers_where(cluster.of(self.model), asked):
+        if self._ending or cluster.workers_where(cluster.of(self.model), self._asked.is_set()):
             self._end(f"epoch {epoch + 1}")
 
-    def _claim(self) -> None:
-        try:
-            self.directory.mkdir(parents=True, exist_ok=True)
-            self._lock.acquire()
-        except Timeout:
-            raise OSError(
-                f"{self.directory}: another training, which has not ended, writes there"
-            ) from None
-        except NotImplementedError:
-            pass  # A disk that knows no locks.
-        except OSError as error:
-            raise OSError(f"{self.directory}: cannot write checkpoints there ({error})") from error
-
-    def _end(self, after: str) -> None:
-        self.on_train_end()  # Keras does not call it.
+    def _end(self, after: str) -> NoReturn:
         raise Terminated(f"ended by SIGTERM after {after}, which is saved in {self.directory}")
 
     def _save(self, epoch: int, steps: int) -> None:
-        for variable in self.model.trainable_variables:
+        for variable in self.model.weights:
             if not keras.ops.all(keras.ops.isfinite(variable)):
                 number = epoch + 1 if steps else epoch
                 raise NotANumber(f"epoch {number} left NaN or infinity in {variable.path}")
-        if not cluster.is_chief(cluster.of(self.model)):
-            return
-        try:
-            data = weights_of(self.model)
-            digest = hashlib.sha256(data).hexdigest()
-            path = self.directory / f"epoch-{epoch:04d}-step-{steps:06d}-{digest[:16]}.weights.h5"
-            write_bytes(path, data)
-            # Those of later epochs are of a training that could not go on after them.
-            kept = [p for p in self.all() if _progress(p) < (epoch, steps)][: _KEPT - 1]
-            for old in self.directory.glob("epoch-*"):  # Or what a killed one had half written.
-                if old not in (path, *kept):
-                    old.unlink()
-        except OSError as error:
+        strategy, failed = cluster.of(self.model), None
+        if cluster.is_chief(strategy):
+            try:
+                self._folder.write(self.model, epoch, steps)
+            except OSError as error:
+                failed = error
+        # All end by it, and none says that something was saved.
+        if cluster.workers_where(strategy, failed is not None):
             last = next(iter(self.all()), None)
             left = f"the last one is {last}" if last else "there is none yet"
-            raise OSError(
-                f"{self.directory}: cannot write a checkpoint ({error}); {left}"
-            ) from error
-
-
-def _progress(path: Path) -> tuple[int, int]:
-    epoch, steps, _ = _NAME.fullmatch(path.name).groups()  # type: ignore[union-attr]
-    return int(epoch), int(steps)
-
-
-def _digest(path: Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
-
-
-def _whole(path: Path) -> bool:
-    with contextlib.suppress(OSError):
-        if _digest(path) in path.name:
-            return True
-    warnings.warn(f"{path}: is not what was written, and is passed over", stacklevel=3)
-    return False
+            reason = failed or "the first worker says why"
+            message = f"{self.directory}: cannot write a checkpoint ({reason}); {left}"
+            raise OSError(message) from failed
+        self._known = True

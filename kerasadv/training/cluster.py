@@ -88,6 +88,13 @@ def alike(strategy: Any, numbers: Sequence[int]) -> bool:
     return all(mean**2 == square for mean, square in sums)
 
 
+def of_chief(strategy: Any, number: float) -> float:
+    """The number that the first worker of a strategy has; each of them has to ask."""
+    if getattr(strategy, "cluster_resolver", None) is None:
+        return number
+    return _sum(strategy, number if is_chief(strategy) else 0.0)
+
+
 def workers_where(strategy: Any, mine: bool) -> list[int]:
     """The workers of a strategy on which something is so; each of them has to ask."""
     this = task() if strategy is not None else None

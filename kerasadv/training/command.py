@@ -66,8 +66,9 @@ def command(
     output, resume = options.pop("output"), options.pop("resume")
     data = options.get("data", recipe.data)  # type: ignore[attr-defined]
     # Workers that were launched together, and those that take their place, share a folder.
-    made = os.environ.get("KERASADV_LAUNCHED", time.strftime("%Y%m%d-%H%M%S"))
-    run = Path(resume or output or f"runs/{family}-{data}-{made}")
+    made = float(os.environ.get("KERASADV_LAUNCHED", time.time()))
+    named = f"runs/{family}-{data}-%Y%m%d-%H%M%S"
+    run = Path(resume or output or time.strftime(named, time.localtime(made)))
     try:
         if resume:
             chosen = _resumed(
@@ -77,7 +78,10 @@ def command(
             chosen = recipe(**options)
             _check_folder(run, chosen, recipe, movable)
         # Workers find each other before anything is computed.
-        chief = cluster.is_chief(strategy(getattr(chosen, "strategy", "none")))
+        workers = strategy(getattr(chosen, "strategy", "none"))
+        chief = cluster.is_chief(workers)
+        if not (resume or output):  # Where each was started by itself, by the clock of the first.
+            run = Path(time.strftime(named, time.localtime(cluster.of_chief(workers, made))))
         if not (run / "result.json").exists():  # The last thing that a training leaves.
             train(chosen, run)
         elif chief:

@@ -55,11 +55,12 @@ def _multi_worker() -> tf.distribute.Strategy:
     task = cluster.task()
     if task is None or len(task.workers) == 1:
         return _mirrored()
+    handler = signal.getsignal(signal.SIGTERM)
     with cluster.waiting_for(task):
         made = _MultiWorker()
     if threading.current_thread() is threading.main_thread():
         # TensorFlow's own handler of this signal, new with the strategy, does nothing.
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.signal(signal.SIGTERM, handler or signal.SIG_DFL)
     return made
 
 
@@ -72,10 +73,12 @@ class _ForKeras(tf.distribute.Strategy):
     """
 
     def reduce(self, reduce_op, value, axis):
+        mean = str(reduce_op).upper().endswith("MEAN") and tf.executing_eagerly()
+
         def one(part):
             shares = self.experimental_local_results(part)
             rank = tf.convert_to_tensor(shares[0]).shape.rank
-            if rank and axis is None and tf.executing_eagerly() and not self._alike(shares):
+            if mean and rank and axis is None and not self._alike(shares):
                 return shares[0]
             if len(shares) < len(self.extended.worker_devices) and not tf.executing_eagerly():
                 part = self.run(tf.identity, (part,))  # The sum of a metric, already the same here.

@@ -97,11 +97,15 @@ def launch(
         # does otherwise under its strategies, it costs a U-Net on CPUs a quarter of its time.
         "TF_CPU_ALLOCATOR_USE_BFC": "true",
         **os.environ,
-        "KERASADV_LAUNCHED": time.strftime("%Y%m%d-%H%M%S"),
+        "KERASADV_LAUNCHED": str(time.time()),
     }
     came: list[int] = []
-    both = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = {number: signal.signal(number, lambda n, _: came.append(n)) for number in both}
+    caught = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {
+        number: signal.signal(number, lambda n, _: came.append(n))
+        for number in caught
+        if signal.getsignal(number) != signal.SIG_IGN  # As nohup leaves it.
+    }
     try:
         for left in reversed(range(restarts + 1)):
             failed = _run_once(command, environment, shares, files, grace, came)
@@ -161,8 +165,10 @@ def _run_once(
             if running and (failed or came) and not deadline:
                 _say(f"{_fate(*failed)}; the others have to end" if failed else "all have to end")
                 deadline = time.monotonic() + grace
+                # A terminal that is closed asks for no less than SIGTERM: to save and end.
+                number = signal.SIGINT if came[:1] == [signal.SIGINT] else signal.SIGTERM
                 for process in running.values():  # Not its children: it may need them to save.
-                    process.send_signal(came[0] if came else signal.SIGTERM)
+                    process.send_signal(number)
             elif running and 0 < deadline < time.monotonic():
                 _say(f"killed, as still running after {grace:g} s: workers {[*running]}")
                 break

@@ -39,6 +39,9 @@ def write_bytes(path: str | os.PathLike, data: bytes | memoryview) -> None:
         path: The file; one that is there is replaced.
         data: What it shall hold.
 
+    Raises:
+        OSError: If it cannot be written; the message names the file.
+
     Example:
     >>> import tempfile
     >>> from kerasadv.training.run_files import read_json, write_bytes
@@ -56,6 +59,9 @@ def write_bytes(path: str | os.PathLike, data: bytes | memoryview) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(partial, path)
+    except OSError as error:
+        error.filename = error.filename or str(path)  # A full disk names no file.
+        raise
     finally:
         partial.unlink(missing_ok=True)  # Only there if something failed, such as a full disk.
 

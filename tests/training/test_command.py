@@ -1,6 +1,7 @@
 """The command line of a training, with a training that takes no time."""
 
 import json
+import time
 from dataclasses import dataclass
 
 import pytest
@@ -74,7 +75,8 @@ def test_a_folder_with_the_same_recipe_is_gone_on_with(tmp_path, capsys):
 
 def test_what_was_launched_together_shares_a_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("KERASADV_LAUNCHED", "20260102-030405")
+    moment = time.mktime((2026, 1, 2, 3, 4, 5, 0, 0, -1))  # By the clock on the wall.
+    monkeypatch.setenv("KERASADV_LAUNCHED", str(moment))
     assert str(start()[0]) == "runs/toy-drawn-20260102-030405"
 
 

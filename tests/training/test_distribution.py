@@ -34,3 +34,14 @@ def test_an_uneven_batch_does_not_stop_training():
     assert second < first
     assert model.evaluate(x, y, batch_size=5, verbose=0) < second
     assert model.predict(x, batch_size=5, verbose=0).shape == (5, 1)
+
+
+def test_only_means_of_uneven_shares_are_answered_for_keras():
+    mirrored = strategy("mirrored")
+    with mirrored.scope():
+        shares = mirrored.experimental_distribute_values_from_function(
+            lambda context: tf.ones(context.replica_id_in_sync_group + 1)
+        )
+    assert mirrored.reduce("MEAN", shares, axis=None).numpy().tolist() == [1.0]
+    with pytest.raises(tf.errors.InvalidArgumentError):
+        mirrored.reduce("SUM", shares, axis=None)

@@ -322,6 +322,36 @@ sys.exit(7)
     assert len(pids(tmp_path)) == 2
 
 
+def test_a_closed_terminal_lets_workers_save_and_nohup_lets_them_run(start, tmp_path):
+    code = """
+def save(number, frame):
+    tell("saved")
+    sys.exit()
+
+signal.signal(signal.SIGTERM, save)
+tell("ready")
+wait_for("go")
+"""
+    ready = tmp_path / "ready-0"
+    process = start(code, "--workers", 1)
+    wait_until(ready.exists)
+    process.send_signal(signal.SIGHUP)
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 128 + signal.SIGHUP and "ended by SIGHUP" in errors
+    assert (tmp_path / "saved-0").exists()
+    ready.unlink()
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # What nohup does.
+    try:
+        process = start(code, "--workers", 1)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    wait_until(ready.exists)
+    process.send_signal(signal.SIGHUP)
+    (tmp_path / "go").write_text("on")
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 0 and errors == ""
+
+
 def test_a_signal_after_a_failure_leaves_no_restart(start, tmp_path):
     code = """
 def save(number, frame):

@@ -113,6 +113,7 @@ def test_a_strategy_still_answers_what_others_ask(two, alone):
     assert one["rows"] == first["rows"] == 1.5
     assert first["number"] == 4
     assert first["where"] == [1]
+    assert first["chief"] == second["chief"] == 7
     assert first["alike"] == [True, False]
 
 
@@ -121,3 +122,13 @@ def test_nan_on_one_worker_stops_all_and_names_it(tmp_path):
     message = told(folder, 0)["nan"]
     assert message == told(folder, 1)["nan"]
     assert "batch 4 on worker 1: of its terms, 'dice' is nan" in message
+
+
+def test_no_worker_says_that_something_was_saved_which_was_not(tmp_path):
+    folder = run(2, 1, tmp_path / "full", "full")
+    (good,) = (folder / "shared").glob("epoch-*")
+    assert good.name.startswith("epoch-0001")
+    chief, other = (told(folder, worker)["full"] for worker in range(2))
+    assert "cannot write a checkpoint ([Errno 28] No space left on device" in chief
+    assert "cannot write a checkpoint (the first worker says why)" in other
+    assert chief.endswith(f"the last one is {good}") and other.endswith(f"the last one is {good}")

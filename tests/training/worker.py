@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -227,6 +228,7 @@ def answers():
         rows=float(strategy.reduce("MEAN", ones, axis=0)),
         number=float(strategy.reduce("SUM", strategy.run(lambda: tf.constant(1.0)), axis=None)),
         where=cluster.workers_where(strategy, me == context.input_pipeline_id == 1),
+        chief=cluster.of_chief(strategy, 7.0 + me),
         alike=[cluster.alike(strategy, [3, 4]), cluster.alike(strategy, [3, me])],
     )
 
@@ -246,6 +248,32 @@ def nan():
         fitted(model, broken, MASKS, callbacks=[kerasadv.training.LossTerms()])
     except kerasadv.training.NotANumber as error:
         tell(nan=str(error))
+
+
+def full():
+    """The chief's disk is full after the first epoch, when the other gets SIGTERM."""
+    with strategy.scope():
+        model = keras.Sequential([keras.Input((8,)), keras.layers.Dense(1)])
+        model.compile("sgd", "mse")
+
+    def no_room(file):
+        raise OSError(28, "No space left on device")
+
+    class Full(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            if epoch == 1 and me == 0:
+                os.fsync = no_room
+            elif epoch == 1:
+                os.kill(os.getpid(), signal.SIGTERM)
+
+    order = kerasadv.data.EpochOrder(range(32), 16)
+    checkpoint = kerasadv.training.Checkpoint(f"{folder}/shared", order)
+    checkpoint.restore(model)
+    x, y = np.ones((32, 8), "float32"), np.ones((32, 1), "float32")
+    try:
+        checkpoint.fit(model, lambda: order.batches(x, y), 3, [Full()], verbose=0)
+    except OSError as error:
+        tell(full=str(error))
 
 
 def tell(**facts):
