@@ -16,6 +16,7 @@ from pathlib import Path
 
 # What loads Keras, which takes seconds, is imported by the commands that need it.
 from zoo.catalogue import Published, cache, find, here, tables
+from zoo.download import WeightsMissing
 from zoo.formats import FORMATS, PRECISIONS
 
 
@@ -121,14 +122,17 @@ def verify() -> None:
     """Look at every file; end with an error if one is wrong."""
     from zoo import publishing
 
-    wrong = []
+    wrong, found = [], 0
     for name, row in tables().items():
+        found += here(row) is not None
         reason = publishing.verify(row)
         print(f"{name}: {reason or 'as published'}", flush=True)
         if reason and here(row):
             wrong.append(name)
     if wrong:
         raise ValueError(f"{', '.join(wrong)}: not as published; see above ({cache()})")
+    if not found:
+        raise WeightsMissing(f"{cache()}: holds no weights to verify; download some first")
 
 
 def publish(folder: Path) -> None:

@@ -1,11 +1,18 @@
 """What is published, and where its files are: in the checkout, in the cache or at an address."""
 
+import contextlib
 import dataclasses
 import json
 import os
 from pathlib import Path
 
-from zoo.download import WeightsMismatch, WeightsMissing, check_file, fetch
+from zoo.download import (
+    WeightsMismatch,
+    WeightsMissing,
+    WeightsUnreachable,
+    check_file,
+    fetch,
+)
 
 # The folders of the models; their tables are in the wheel, too.
 HOME = Path(__file__).parent
@@ -79,9 +86,14 @@ def cached(row: Published) -> Path:
     return cache() / address(row)
 
 
+def everywhere(row: Published) -> list[Path]:
+    """The files with these weights that this machine has: in the checkout, and in the cache."""
+    return [path for path in (BESIDE / row.file, cached(row)) if path.is_file()]
+
+
 def here(row: Published) -> Path | None:
     """The file with these weights, if this machine has it: in the checkout, else in the cache."""
-    return next((path for path in (BESIDE / row.file, cached(row)) if path.is_file()), None)
+    return next(iter(everywhere(row)), None)
 
 
 def find(row: Published) -> Path:
@@ -90,22 +102,31 @@ def find(row: Published) -> Path:
     Raises:
         WeightsMissing: If there is no such file, or no address to get it from.
         WeightsUnreachable: If the address does not answer, or does not do so in time.
-        WeightsMismatch: If the file in the checkout, or what comes, is another one.
+        WeightsMismatch: If the file in the checkout, or what comes, is another one; or that in the
+            cache, which is removed, and nothing can be had in its place.
     """
-    path = here(row)
+    path, damaged = here(row), None
     if path is not None:
         try:
             check_file(path, row.size, row.sha256)
             return path
-        except WeightsMismatch:
+        except WeightsMismatch as error:
             if path != cached(row):
                 raise
+            damaged = error
+            with contextlib.suppress(OSError):  # Others' caches cannot be mended.
+                path.unlink()
     base = os.environ.get(ADDRESS)
     if not base:
-        raise WeightsMissing(
+        raise damaged or WeightsMissing(
             f"{row.file}: is neither in {BESIDE} nor in {cache()}. Set {ADDRESS} to the address of "
             "a published zoo, or KERAS_HOME to where it has been downloaded"
         )
     path = cached(row)
-    fetch(f"{base.rstrip('/')}/{address(row)}", path, row.size, row.sha256)
+    try:
+        fetch(f"{base.rstrip('/')}/{address(row)}", path, row.size, row.sha256)
+    except WeightsUnreachable:
+        if damaged:
+            raise damaged from None
+        raise
     return path

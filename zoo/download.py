@@ -5,11 +5,14 @@ import errno
 import hashlib
 import ipaddress
 import os
+import queue
+import threading
 import time
 from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
 import requests
+import urllib3
 from filelock import FileLock
 
 # Set to 1, nothing is ever downloaded.
@@ -44,6 +47,7 @@ _WORTH_ANOTHER_TRY = (
     requests.ConnectionError,
     requests.Timeout,
     requests.exceptions.ChunkedEncodingError,
+    urllib3.exceptions.HTTPError,
     _AgainError,
 )
 
@@ -83,7 +87,7 @@ def fetch(url: str, path: Path, size: int, sha256: str) -> None:
         OSError: If it cannot be written.
     """
     if os.environ.get(OFFLINE, "0") not in ("", "0"):
-        raise WeightsUnreachable(f"{url}: {OFFLINE} is set, so nothing is downloaded")
+        raise WeightsUnreachable(f"{_shown(url)}: {OFFLINE} is set, so nothing is downloaded")
     partial = path.with_name(path.name + ".partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -109,7 +113,8 @@ def fetch(url: str, path: Path, size: int, sha256: str) -> None:
 
 def _download(url: str, partial: Path, size: int, sha256: str) -> None:
     resumed = partial.is_file()
-    reason = ""
+    last: Exception = _AgainError()
+    shown = _shown(url)
     for wait in (0.0, *WAITS):
         time.sleep(wait)
         try:
@@ -117,16 +122,18 @@ def _download(url: str, partial: Path, size: int, sha256: str) -> None:
             check_file(partial, size, sha256)
             return
         except _WORTH_ANOTHER_TRY as error:
-            reason = _reason(error)
+            last = error
         except requests.RequestException as error:
-            raise WeightsUnreachable(f"{url}: {_reason(error)}") from None
+            raise WeightsUnreachable(f"{shown}: {_reason(error)}") from None
         except WeightsMismatch as error:
             partial.unlink(missing_ok=True)
+            last = WeightsMismatch(f"{shown}: {str(error).removeprefix(f'{partial}: ')}")
             if not resumed:
-                raise WeightsMismatch(f"{url}: {str(error).removeprefix(f'{partial}: ')}") from None
-            # What had been there before may have been wrong.
-            resumed, reason = False, str(error)
-    raise WeightsUnreachable(f"{url}: tried {1 + len(WAITS)} times, at last: {reason}")
+                break
+            resumed = False  # What had been there before may have been wrong.
+    if isinstance(last, WeightsMismatch):
+        raise last
+    raise WeightsUnreachable(f"{shown}: tried {1 + len(WAITS)} times, at last: {_reason(last)}")
 
 
 def _go_on(url: str, partial: Path, size: int) -> None:
@@ -143,7 +150,7 @@ def _go_on(url: str, partial: Path, size: int) -> None:
     with _open(url, headers) as response:
         status = response.status_code
         if status in (404, 410):
-            raise WeightsMissing(f"{url}: there is no such file (HTTP {status})")
+            raise WeightsMissing(f"{_shown(url)}: there is no such file (HTTP {status})")
         whole = status == 200
         part = response.headers.get("Content-Range", "").startswith(f"bytes {start}-")
         if status == 416 or status == 206 and not (start and part):
@@ -152,18 +159,21 @@ def _go_on(url: str, partial: Path, size: int) -> None:
         if status == 429 or status >= 500 or status < 400 and status not in (200, 206):
             raise _AgainError(f"the server says HTTP {status}")
         if status >= 400:
-            raise WeightsUnreachable(f"{url}: the server says HTTP {status}")
+            raise WeightsUnreachable(f"{_shown(url)}: the server says HTTP {status}")
         if response.headers.get("Content-Encoding", "identity") != "identity":
-            raise WeightsUnreachable(f"{url}: the server compresses, which was not asked for")
+            raise WeightsUnreachable(
+                f"{_shown(url)}: the server compresses, which was not asked for"
+            )
         received = first = 0 if whole else start
         began = time.monotonic()
         with (
-            open(partial, "wb" if whole else "ab") as file,
+            open(partial, "wb" if whole else "ab", opener=_no_link) as file,
             tqdm(
                 total=size, initial=received, unit="B", unit_scale=True, disable=None, leave=False
             ) as bar,
         ):
-            for chunk in response.iter_content(_CHUNK):
+            # What has come, as it comes: who waits for more of it waits for ever, or loses it.
+            while chunk := response.raw.read1(_CHUNK, decode_content=False):
                 received += len(chunk)
                 if received > size:
                     raise WeightsMismatch(f"expected {size} bytes. Received: more")
@@ -178,33 +188,68 @@ def _go_on(url: str, partial: Path, size: int) -> None:
         raise _AgainError(f"the connection ended after {received} of {size} bytes")
 
 
+def _no_link(path: str, flags: int) -> int:
+    """Opens a file, but none elsewhere that a link in a shared folder leads to."""
+    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0), 0o666)
+
+
 def _open(url: str, headers: dict) -> requests.Response:
+    secure = False
     for _ in range(_REDIRECTS):
         url, here = _checked(url)
+        if secure and not url.startswith("https:"):
+            raise WeightsUnreachable(f"{_shown(url)}: leads elsewhere; expected an https address")
+        secure = url.startswith("https:")
         try:
-            response = requests.get(
+            response = _answer(
                 url,
                 headers=headers,
                 stream=True,
                 timeout=TIMEOUTS,
                 allow_redirects=False,
                 # What is on this machine needs no proxy, whatever the environment says.
-                proxies={"http": None, "https": None, "all": None} if here else None,  # type: ignore[dict-item]
+                proxies={"http": None, "https": None, "all": None} if here else None,
             )
         except requests.RequestException:
             raise
         except ValueError as error:  # It already looks at where a redirect leads.
             raise WeightsUnreachable(
-                f"{url}: leads elsewhere; expected an https address ({_reason(error)})"
+                f"{_shown(url)}: leads elsewhere; expected an https address ({_reason(error)})"
             ) from None
         except OSError as error:  # Certificates that are not where the environment says.
-            raise WeightsUnreachable(f"{url}: {_reason(error)}") from None
+            raise WeightsUnreachable(f"{_shown(url)}: {_reason(error)}") from None
         if not response.is_redirect:
             return response
         location = response.headers["location"]
         response.close()
         url = urljoin(url, location)
-    raise WeightsUnreachable(f"{url}: more than {_REDIRECTS} redirects")
+    raise WeightsUnreachable(f"{_shown(url)}: more than {_REDIRECTS} redirects")
+
+
+def _answer(url: str, **options) -> requests.Response:
+    """What `requests.get` gives, if its head is there in time: it may drip, or never end."""
+    found: queue.Queue = queue.Queue()
+
+    def ask():
+        try:
+            found.put(requests.get(url, **options))
+        except Exception as error:
+            found.put(error)
+
+    threading.Thread(target=ask, daemon=True).start()
+    try:
+        answer = found.get(timeout=sum(TIMEOUTS))
+    except queue.Empty:
+        raise _AgainError(f"no answer within {sum(TIMEOUTS):g} seconds") from None
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
+
+
+def _shown(url: str) -> str:
+    """An address as it may be shown: without a password."""
+    before, at, after = url.rpartition("@")
+    return f"{before.partition('//')[0]}//{after}" if at and "//" in before else url
 
 
 def _checked(url: str) -> tuple[str, bool]:
@@ -218,13 +263,13 @@ def _checked(url: str) -> tuple[str, bool]:
         parts = urlsplit(asked)
         host = parts.hostname or ""
     except ValueError:
-        raise WeightsUnreachable(f"{url}: expected an https address") from None
+        raise WeightsUnreachable(f"{_shown(url)}: expected an https address") from None
     try:
         here = host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
         here = False
     if not host or parts.scheme != "https" and not (parts.scheme == "http" and here):
-        raise WeightsUnreachable(f"{url}: expected an https address")
+        raise WeightsUnreachable(f"{_shown(url)}: expected an https address")
     return asked, here
 
 

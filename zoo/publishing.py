@@ -6,11 +6,13 @@ import os
 import re
 import shlex
 import shutil
+import tempfile
 from pathlib import Path
 
+import h5py
 import numpy as np
 
-from kerasadv.training.run_files import MODEL, read_json, write_json
+from kerasadv.training.run_files import MEASURED, MODEL, read_json, write_json
 from zoo import cards, catalogue, models
 from zoo.download import check_file, digest
 from zoo.weights import fingerprint
@@ -33,13 +35,15 @@ def add(run: Path, name: str, data: str, licence: str) -> catalogue.Published:
     """Publish what a training left: copy it beside the code and write its row into the table.
 
     Args:
-        run: The folder that the training left.
+        run: The folder that the training left; what `measured.json` there holds goes before its
+            result.
         name: As `"unet/dsb2018"`: the folder of the model, and the name of the weights.
         data: What it learned from.
         licence: The licence of that.
 
     Raises:
-        ValueError: If the name has no such model, or the folder is not that of a finished run.
+        ValueError: If the name has no such model, the folder is not that of a finished run, or the
+            weights were saved with an optimizer.
     """
     folder, _, short = name.partition("/")
     if folder not in MODELS or not re.fullmatch("[a-z0-9_]+", short):
@@ -57,6 +61,11 @@ def add(run: Path, name: str, data: str, licence: str) -> catalogue.Published:
     if labels:
         arguments["num_styles"] = len(labels)
     path = run / "model.weights.h5"
+    with h5py.File(path, "r") as file:
+        if "optimizer" in file:
+            raise ValueError(f"{path}: expected weights alone. Received: those of an optimizer too")
+    if (run / MEASURED).is_file():  # First, so that a table shows them.
+        result = read_json(run / MEASURED) | result
     row = catalogue.Published(
         model=MODELS[folder],
         file=f"{target.name}/{path.name}",
@@ -71,16 +80,20 @@ def add(run: Path, name: str, data: str, licence: str) -> catalogue.Published:
         minutes=result.get("minutes"),
         labels=labels,
     )
-    # Nothing is written before everything has been found right.
-    target.mkdir(parents=True, exist_ok=True)
-    if target.resolve() != run.resolve():
-        for file in (MODEL, "result.json", "model.weights.h5"):
-            _copy(run / file, target / file)
-        write_json(target / "recipe.json", recipe)
+    # Nothing is written before everything has been found right, and nothing of an older
+    # publication is touched before all of the new one is on the disk.
     rows = catalogue.table(folder) | {short: row}
-    table = catalogue.HOME / folder / catalogue.TABLE
     rows = {key: rows[key] for key in sorted(rows)}
-    write_json(table, {key: dataclasses.asdict(row) for key, row in rows.items()})
+    target.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent) as new:
+        for file in (MODEL, "result.json", MEASURED, "model.weights.h5"):
+            if (run / file).is_file():
+                shutil.copyfile(run / file, Path(new) / file)
+        write_json(Path(new) / "recipe.json", recipe)
+        table = catalogue.HOME / folder / catalogue.TABLE
+        write_json(table, {key: dataclasses.asdict(row) for key, row in rows.items()})
+        for path in Path(new).iterdir():
+            os.replace(path, target / path.name)
     if cards.card(folder).is_file():
         cards.fill(cards.card(folder), cards.WEIGHTS, cards.weights_table(rows))
     return row
@@ -110,20 +123,19 @@ def _recipe(folder: str):
 
 
 def verify(row: catalogue.Published) -> str:
-    """What is wrong with the file of a row, on this machine; nothing if it is as published."""
-    path = catalogue.here(row)
-    if path is None:
-        return "not here"
-    try:
-        check_file(path, row.size, row.sha256)
-        made = fingerprint(getattr(models, row.model)(**row.arguments, weights=path))
-    except ValueError as error:
-        return str(error)
-    limit = _TOLERANCE * max(map(abs, row.fingerprint))
-    alike = len(made) == len(row.fingerprint)
-    if not alike or not np.allclose(made, row.fingerprint, rtol=0, atol=limit):
-        return f"{path}: expected the fingerprint {row.fingerprint}. Received: {made}"
-    return ""
+    """What is wrong with the files of a row, on this machine; nothing if they are as published."""
+    paths = catalogue.everywhere(row)
+    for path in paths:
+        try:
+            check_file(path, row.size, row.sha256)
+            made = fingerprint(getattr(models, row.model)(**row.arguments, weights=path))
+        except ValueError as error:
+            return str(error)
+        limit = _TOLERANCE * max(map(abs, row.fingerprint))
+        alike = len(made) == len(row.fingerprint)
+        if not alike or not np.allclose(made, row.fingerprint, rtol=0, atol=limit):
+            return f"{path}: expected the fingerprint {row.fingerprint}. Received: {made}"
+    return "" if paths else "not here"
 
 
 def publish(folder: Path) -> list[Path]:
@@ -143,9 +155,11 @@ def publish(folder: Path) -> list[Path]:
         _copy(source, target)
         made.append(target)
     for name in sorted({name.split("/")[0] for name in rows}):
-        card = cards.card(name)
-        if card.is_file():
-            made.append(Path(shutil.copyfile(card, folder / f"{name}.md")))
+        home = cards.card(name).parent
+        # A card and its pictures, in a folder of their own, so that its links lead to them.
+        for path in sorted([*home.glob("README.md"), *home.glob("*.webp")]):
+            (folder / name).mkdir(exist_ok=True)
+            made.append(Path(shutil.copyfile(path, folder / name / path.name)))
     # Last: who finds it finds all the rest.
     write_json(folder / MANIFEST, {name: dataclasses.asdict(row) for name, row in rows.items()})
     return [*made, folder / MANIFEST]

@@ -54,7 +54,7 @@ def published(build: Callable[..., keras.Model]) -> Callable[..., keras.Model]:
                 f"`weights`: expected None, a file, or one of {known}. Received: {str(weights)!r}"
             )
         made = build(**given)
-        load(made, path)
+        load(made, path, None if row is None else row.sha256)
         return made
 
     return model

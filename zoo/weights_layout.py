@@ -1,49 +1,70 @@
 """Reads `.weights.h5` files that may come from anywhere: looked at, then loaded if they fit."""
 
-import io
+import hashlib
 from pathlib import Path
 
 import h5py
 import keras
 
-from kerasadv.training.run_files import weights_of
+from kerasadv.training.run_files import InMemory, weights_of
+from zoo.download import WeightsMismatch
 
 # Far more than any model of the zoo has.
 _DEEPEST = 20
 _MOST = 10_000
 _ARRAY = "an array of shape "
+# What HDF5 raises of files that are none.
+_UNREADABLE = (
+    OSError,
+    RuntimeError,
+    KeyError,
+    ValueError,
+    TypeError,
+    OverflowError,
+    MemoryError,
+)
 
 
-def load(model: keras.Model, path: str | Path) -> None:
+def load(model: keras.Model, path: str | Path, sha256: str | None = None) -> None:
     """Load the weights of a model from a file that holds these and nothing else.
 
     HDF5 files can point to other files, promise arrays larger than any memory, or name filters to
-    load code from. So the file's layout is compared with what the model itself would save, names
-    and shapes, before a single number is read.
+    load code from. So the file's layout is compared with what the model itself would save: names,
+    shapes and types, before a single number is read. The file is read once, so that what is loaded
+    is what was looked at.
 
     Args:
         model: A model that has been built.
         path: The `.weights.h5` file. The state of an optimizer in it is left alone.
+        sha256: What it has to be, if that is known, in hexadecimal.
 
     Raises:
+        WeightsMismatch: If it has another SHA-256.
         ValueError: If the file is no HDF5 file, or holds anything else than this model's weights.
     """
     path = Path(path)
     if not path.name.endswith(".weights.h5"):  # Keras takes others for other formats.
         raise ValueError(f"{path}: expected a file that ends in .weights.h5")
-    expected = layout(io.BytesIO(weights_of(model)))
+    own = weights_of(model)
+    size, most = path.stat().st_size, 10 * len(own) + 2**20  # With what optimizers may add.
+    if size > most:
+        raise ValueError(f"{path}: expected at most {most} bytes. Received: {size}")
+    data = path.read_bytes()
+    if sha256 is not None and hashlib.sha256(data).hexdigest() != sha256:
+        raise WeightsMismatch(f"{path}: is not the file any more whose SHA-256 is {sha256}")
+    expected = layout(InMemory(own))
     try:
-        found = layout(path)
-    except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
+        found = layout(InMemory(data))
+    except _UNREADABLE as error:
         raise ValueError(f"{path}: is no file of weights ({_line(error)})") from None
     for name in _misfits(expected, found):
         raise ValueError(
-            f"{path}: does not fit {model.name}. At {name} expected "
+            f"{path}: does not fit {model.name}. At {name!a} expected "
             f"{expected.get(name, 'nothing')}. Received: {found.get(name, 'nothing')}"
         )
     try:
-        model.load_weights(path)
-    except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
+        model.load_weights(InMemory(data))
+    except _UNREADABLE as error:
         raise ValueError(f"{path}: cannot be read ({_line(error)})") from None
 
 
@@ -58,10 +79,11 @@ def _misfits(expected: dict[str, str], found: dict[str, str]) -> list[str]:
         n for n in differing if any(x.get(n, "").startswith(_ARRAY) for x in (expected, found))
     ]
     replaced = all(any(n in x for n in differing) for x in (expected, found))
-    return arrays or (differing if replaced else [])
+    elsewhere = [n for n in differing if not n.startswith("/layers/")]
+    return arrays or (differing if replaced else elsewhere)
 
 
-def layout(file: str | Path | io.BytesIO) -> dict[str, str]:
+def layout(file: InMemory) -> dict[str, str]:
     """What a `.weights.h5` file holds, by path: names of layers, and shapes of arrays.
 
     Raises:
@@ -72,33 +94,33 @@ def layout(file: str | Path | io.BytesIO) -> dict[str, str]:
     found: dict[str, str] = {}
     with h5py.File(file, "r") as opened:
         for name in opened:
-            if name != "optimizer":  # Of a model saved with `compile`; never read.
-                _walk(opened, name, f"/{name}", found)
-    return found
+            _walk(opened, name, f"/{name}", found)
+    # Of a model saved with `compile`: has to be as plain, and is not read.
+    return {n: x for n, x in found.items() if not f"{n}/".startswith("/optimizer/")}
 
 
 def _walk(group: h5py.Group, name: str, where: str, found: dict[str, str]) -> None:
     # Groups may hold each other, without end.
     if where.count("/") > _DEEPEST or len(found) > _MOST:
-        raise ValueError(f"{where} is one thing too many")
+        raise ValueError(f"{where!a} is one thing too many")
     # Links are looked at, not followed.
     if not isinstance(group.get(name, getlink=True), h5py.HardLink):
-        raise ValueError(f"{where} points elsewhere")
+        raise ValueError(f"{where!a} points elsewhere")
     thing = group[name]
     if isinstance(thing, h5py.Group):
         named = "name" in thing.attrs and where != "/vars"  # That is the model, called as you like.
-        found[where] = f"layer {thing.attrs['name']}" if named else "a group"
+        found[where] = f"layer {ascii(thing.attrs['name'])}" if named else "a group"
         for child in thing:
             _walk(thing, child, f"{where}/{child}", found)
         return
     if not isinstance(thing, h5py.Dataset):
-        raise ValueError(f"{where} is neither a group nor an array")
+        raise ValueError(f"{where!a} is neither a group nor an array")
     plain = thing.external is None and not thing.is_virtual
     if not plain or thing.id.get_create_plist().get_nfilters():
-        raise ValueError(f"{where} is stored elsewhere or compressed")
+        raise ValueError(f"{where!a} is stored elsewhere or compressed")
     if thing.dtype.kind not in "fiub":
-        raise ValueError(f"{where} holds no numbers")
-    found[where] = f"{_ARRAY}{thing.shape}"
+        raise ValueError(f"{where!a} holds no numbers")
+    found[where] = f"{_ARRAY}{thing.shape} of {thing.dtype.name}"
 
 
 def _line(error: Exception) -> str:

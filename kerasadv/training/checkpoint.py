@@ -4,6 +4,7 @@ import contextlib
 import os
 import signal
 import threading
+import time
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -14,6 +15,9 @@ import keras
 from kerasadv.training import cluster
 from kerasadv.training.checkpoint_folder import CheckpointFolder, progress
 from kerasadv.training.loss_terms import NotANumber
+from kerasadv.training.run_files import read_json, write_json
+
+_SPENT = "seconds.json"  # By the clock, and of processors.
 
 
 class Terminated(Exception):
@@ -68,6 +72,8 @@ class Checkpoint(keras.callbacks.Callback):
         self._epoch = 0  # Under way.
         self._skipped = 0  # Steps of the first epoch that were taken before.
         self._steps = 0  # Of the epoch under way, with those.
+        self._before: list[float] = [0.0, 0.0]  # Seconds that parts before this took.
+        self._began = _now()
         self._asked = threading.Event()  # To end, on this worker; what follows, on any.
         self._ending = False
 
@@ -111,6 +117,9 @@ class Checkpoint(keras.callbacks.Callback):
         if self.order is not None:
             self.order.skip(self._skipped)
         self._done = epoch
+        self._began = _now()
+        with contextlib.suppress(OSError, ValueError, TypeError):  # Nothing depends on it.
+            self._before = [float(x) for x in read_json(self.directory / _SPENT)]
         return epoch
 
     def fit(
@@ -173,6 +182,17 @@ class Checkpoint(keras.callbacks.Callback):
                 # As a callback may ask for, or as Keras' own limit of epochs wants it.
                 if model.stop_training or (self._done, self._skipped) == before:
                     break
+
+    def spent(self) -> dict[str, float]:
+        """Minutes of training since `restore`, and of processors, with those of the parts before.
+
+        What an interrupted part did after its last checkpoint does not count: it is done again.
+        """
+        names = ("minutes", "processor_minutes")
+        return {name: round(x / 60, 1) for name, x in zip(names, self._seconds())}
+
+    def _seconds(self) -> list[float]:
+        return [b + now - began for b, began, now in zip(self._before, self._began, _now())]
 
     @contextlib.contextmanager
     def _catching_sigterm(self):
@@ -239,6 +259,7 @@ class Checkpoint(keras.callbacks.Callback):
         if cluster.is_chief(strategy):
             try:
                 self._folder.write(self.model, epoch, steps)
+                write_json(self.directory / _SPENT, self._seconds())
             except OSError as error:
                 failed = error
         # All end by it, and none says that something was saved.
@@ -249,3 +270,7 @@ class Checkpoint(keras.callbacks.Callback):
             message = f"{self.directory}: cannot write a checkpoint ({reason}); {left}"
             raise OSError(message) from failed
         self._known = True
+
+
+def _now() -> tuple[float, float]:
+    return time.monotonic(), time.process_time()

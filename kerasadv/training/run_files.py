@@ -13,10 +13,12 @@ M = TypeVar("M")
 
 # The file beside the weights with the arguments of the model that they belong to.
 MODEL = "model.json"
+# And that with what was measured of them after the training.
+MEASURED = "measured.json"
 
 
-class _Memory(io.BytesIO):
-    """A file in memory; Keras takes what it writes to by how its name ends."""
+class InMemory(io.BytesIO):
+    """A file of weights in memory; Keras tells files by how their names end."""
 
     def __str__(self):
         return "memory.weights.h5"
@@ -27,7 +29,7 @@ def weights_of(model: keras.Model) -> memoryview:
 
     Not written there by HDF5 itself, which ends the process where the disk is full.
     """
-    file = _Memory()
+    file = InMemory()
     model.save_weights(file)
     return file.getbuffer()
 

@@ -40,8 +40,25 @@ def test_two_and_two_epochs_are_four(tmp_path):
     for a, b in zip(whole.get_weights(), second.get_weights()):
         np.testing.assert_array_equal(a, b)
     assert int(second.optimizer.iterations) == 8
-    left = sorted(path.name[:22] for path in (tmp_path / "parts").glob("[!.]*"))
+    left = sorted(path.name[:22] for path in (tmp_path / "parts").glob("epoch-*"))
     assert left == ["epoch-0003-step-000000", "epoch-0004-step-000000"]
+
+
+def test_the_time_of_all_parts_is_told(tmp_path, monkeypatch):
+    clock = [0.0, 0.0]
+    monkeypatch.setattr("time.monotonic", lambda: clock[0])
+    monkeypatch.setattr("time.process_time", lambda: clock[1])
+
+    class Later(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            clock[:] = clock[0] + 60, clock[1] + 90
+
+    for epoch, minutes in ((0, 1.0), (1, 2.0)):
+        net, checkpoint = model(), Checkpoint(tmp_path)
+        assert checkpoint.restore(net) == epoch
+        net.fit(X, Y, initial_epoch=epoch, epochs=epoch + 1, callbacks=[Later(), checkpoint])
+        assert checkpoint.spent() == {"minutes": minutes, "processor_minutes": 1.5 * minutes}
+        clock[:] = 1e6, 1e6  # Between the parts.
 
 
 def test_nothing_to_restore_is_epoch_zero(tmp_path):
@@ -62,7 +79,9 @@ def test_a_failed_save_leaves_the_last_good_one(fails, tmp_path, monkeypatch):
     message = r"cannot write a checkpoint \(.*No space left on device: '.*/epoch-0002-.*\); "
     with pytest.raises(OSError, match=f"{message}the last one is {good}"):
         fit(net, checkpoint, 1, 2)
-    assert [path for path in tmp_path.iterdir() if path.name != ".lock"] == [good]
+    assert [path for path in tmp_path.iterdir() if path.name not in (".lock", "seconds.json")] == [
+        good
+    ]
     assert good.read_bytes() == content
     assert checkpoint.restore(model()) == 1
 
@@ -202,7 +221,9 @@ def test_a_disk_that_knows_no_locks_is_written_to_all_the_same(code, tmp_path, m
     monkeypatch.setattr("fcntl.flock", without)
     fit(model(), Checkpoint(tmp_path), 0, 1)
     (one,) = tmp_path.glob("epoch-0001-*")
-    assert {path for path in tmp_path.iterdir() if path.name != ".lock"} == {one}
+    assert {path for path in tmp_path.iterdir() if path.name not in (".lock", "seconds.json")} == {
+        one
+    }
 
 
 def test_a_directory_that_cannot_be_made_is_named_before_training(tmp_path):
@@ -305,7 +326,8 @@ def test_an_end_that_keras_sets_is_one(tmp_path):
     net, (order, checkpoint) = model(), ordered(tmp_path)
     keras.config.set_max_epochs(1)
     try:
-        train(net, order, checkpoint, 3)
+        with pytest.warns(UserWarning, match="Limiting epochs to 1"):
+            train(net, order, checkpoint, 3)
     finally:
         keras.config.set_max_epochs(None)
     assert int(net.optimizer.iterations) == 4

@@ -5,6 +5,8 @@ import hashlib
 import http.server
 import multiprocessing
 import random
+import shutil
+import ssl
 import subprocess
 import sys
 import threading
@@ -269,10 +271,93 @@ def test_a_server_that_only_drips_is_given_up(server, path, monkeypatch):
             time.sleep(0.02)
 
     monkeypatch.setattr(download, "TIMEOUTS", (60, 0.5))
-    monkeypatch.setattr(download, "_CHUNK", 1)
     server.answers = [drips]
     with pytest.raises(WeightsUnreachable, match="sends less than 1000 bytes a second"):
         get(server, path)
+
+
+def test_what_came_before_a_stall_is_kept(server, path, monkeypatch):
+    def some(handler):
+        handler.send(200, CONTENT[:60_000], length=len(CONTENT))
+        time.sleep(2 * STALLED)
+        handler.close_connection = True
+
+    monkeypatch.setattr(download, "TIMEOUTS", (60, STALLED))
+    server.answers = [some, good]
+    get(server, path)
+    assert server.asked[-1]["Range"] == "bytes=60000-" and path.read_bytes() == CONTENT
+
+
+def test_an_answer_that_never_ends_to_begin_is_given_up(server, path, monkeypatch):
+    def dawdles(handler):
+        for _ in range(40):
+            handler.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            handler.wfile.flush()
+            time.sleep(0.1)
+
+    monkeypatch.setattr(download, "TIMEOUTS", (1.0, 0.5))
+    monkeypatch.setattr(download, "WAITS", ())
+    server.answers = [dawdles]
+    with pytest.raises(WeightsUnreachable, match="no answer within 1.5 seconds"):
+        get(server, path)
+
+
+def test_no_link_is_written_through(server, path, tmp_path):
+    victim = tmp_path / "victim"
+    victim.write_bytes(b"mine")
+    path.parent.mkdir()
+    path.with_name(path.name + ".partial").symlink_to(victim)
+    with pytest.raises(OSError, match="cannot be written"):
+        get(server, path)
+    assert victim.read_bytes() == b"mine" and not path.exists()
+
+
+def test_from_https_no_way_leads_to_http_not_even_here(server, path, monkeypatch):
+    ask = download.requests.get
+
+    def redirected(url, **options):
+        if url.startswith("https://zoo.example/"):
+            url = server.url  # As if a certificate were there.
+        return ask(url, **options)
+
+    monkeypatch.setattr(download.requests, "get", redirected)
+    server.answers = [lambda h: h.send(302, Location=f"{server.url}/admin")]
+    with pytest.raises(WeightsUnreachable, match="leads elsewhere; expected an https address"):
+        fetch("https://zoo.example/model.weights.h5", path, len(CONTENT), SHA256)
+    assert len(server.asked) == 1
+
+
+def test_a_password_in_the_address_is_not_shown(server, path):
+    server.answers = [status(404)]
+    with pytest.raises(WeightsMissing) as caught:
+        fetch(server.url.replace("//", "//me:secret@"), path, len(CONTENT), SHA256)
+    assert "secret" not in str(caught.value) and "127.0.0.1" in str(caught.value)
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="makes a certificate with openssl")
+def test_certificates_of_ones_own(path, tmp_path, monkeypatch):
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
+         "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost",
+         "-keyout", key, "-out", certificate],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    monkeypatch.setattr(download, "WAITS", ())
+    monkeypatch.delenv("REQUESTS_CA_BUNDLE", raising=False)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as made:
+        made.answers, made.asked = [good], []
+        made.socket = context.wrap_socket(made.socket, server_side=True)
+        threading.Thread(target=made.serve_forever, daemon=True).start()
+        url = f"https://localhost:{made.server_port}/model.weights.h5"
+        with pytest.raises(WeightsUnreachable, match="certificate"):
+            fetch(url, path, len(CONTENT), SHA256)
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
+        fetch(url, path, len(CONTENT), SHA256)
+        made.shutdown()
+    assert path.read_bytes() == CONTENT
 
 
 def test_a_refusal_that_may_pass_later_keeps_what_is_there(server, path):
@@ -378,8 +463,8 @@ def test_a_full_disk_is_named_and_emptied(server, path, monkeypatch):
         def write(self, chunk):
             raise OSError(28, "No space left on device")
 
-    def on_a_full_disk(*arguments):
-        return Full(open(*arguments))  # noqa: SIM115
+    def on_a_full_disk(*arguments, **options):
+        return Full(open(*arguments, **options))  # noqa: SIM115
 
     monkeypatch.setattr(download, "open", on_a_full_disk, raising=False)
     with pytest.raises(OSError, match="No space left on device.; KERAS_HOME can name another"):

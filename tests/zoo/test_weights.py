@@ -7,6 +7,7 @@ import hashlib
 import http.server
 import importlib
 import json
+import re
 import shutil
 import threading
 from pathlib import Path
@@ -137,11 +138,22 @@ def test_a_damaged_file_in_the_cache_is_replaced(server, wheel, monkeypatch):
     path = catalogue.cached(ROW)
     path.parent.mkdir(parents=True)
     path.write_bytes(bytes(ROW.size))
-    with pytest.raises(WeightsMissing, match="KERASADV_ZOO_URL"):
-        catalogue.find(ROW)
     monkeypatch.setenv(catalogue.ADDRESS, server)
     assert catalogue.find(ROW) == path
     assert hashlib.sha256(path.read_bytes()).hexdigest() == ROW.sha256
+
+
+@pytest.mark.parametrize("network", [None, "https://nowhere.invalid"])
+def test_a_damaged_file_in_the_cache_is_called_that_and_removed(network, wheel, monkeypatch):
+    if network:
+        monkeypatch.setenv(catalogue.ADDRESS, network)
+        monkeypatch.setenv("KERASADV_ZOO_OFFLINE", "1")
+    path = catalogue.cached(ROW)
+    path.parent.mkdir(parents=True)
+    path.write_bytes(bytes(ROW.size))
+    with pytest.raises(WeightsMismatch, match=f"{path}: expected SHA-256"):
+        catalogue.find(ROW)
+    assert not path.exists()
 
 
 @pytest.mark.timeout(900)
@@ -218,10 +230,13 @@ def test_what_publish_makes_has_everything_and_its_manifest(tmp_path, capsys):
     assert "http.server" in capsys.readouterr().out
     manifest = json.loads((tmp_path / "served" / "manifest.json").read_text())
     assert set(manifest) == set(catalogue.tables())
-    for name, row in manifest.items():
+    for row in manifest.values():
         file = tmp_path / "served" / catalogue.address(catalogue.Published(**row))
         assert hashlib.sha256(file.read_bytes()).hexdigest() == row["sha256"]
-        assert (tmp_path / "served" / f"{name.split('/')[0]}.md").is_file()
+    for folder in {name.split("/")[0] for name in manifest}:
+        card = tmp_path / "served" / folder / "README.md"
+        pictures = re.findall(r"!\[[^]]*\]\(([^)]*)\)", card.read_text(encoding="utf-8"))
+        assert pictures and all((card.parent / picture).is_file() for picture in pictures)
 
 
 def test_a_finished_training_can_be_added(tmp_path, monkeypatch, refused):
@@ -247,6 +262,27 @@ def test_a_finished_training_can_be_added(tmp_path, monkeypatch, refused):
     (mine / "model.json").write_text('{"filters": 1}')
     assert "does not fit" in refused(command.main, "add", mine, "noisy_labels/mine", *words)
     assert publishing.verify(row) == "" and catalogue.table("noisy_labels")["mine"] == row
+    # Nor does a full disk leave half of it.
+    shutil.copyfile(run / "model.json", mine / "model.json")
+
+    def full(*args):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("os.fsync", full)
+        assert "No space" in refused(command.main, "add", mine, "noisy_labels/mine", *words)
+    assert publishing.verify(row) == "" and catalogue.table("noisy_labels")["mine"] == row
+    assert [path.name for path in (fake / "weights").iterdir()] == ["noisy_labels-mine"]
+    # What was measured later comes first.
+    (mine / "measured.json").write_text('{"frechet_distance": 1.5}')
+    command.main(["add", str(mine), "noisy_labels/mine", *words])
+    assert catalogue.table("noisy_labels")["mine"].headline == "frechet distance 1.5"
+    model = zoo.ResidualClassifier(weights="fashion_mnist")
+    model.compile("adam", "mse")
+    model.optimizer.build(model.trainable_variables)
+    model.save_weights(mine / "model.weights.h5")
+    message = refused(command.main, "add", mine, "noisy_labels/mine", *words)
+    assert "expected weights alone. Received: those of an optimizer" in message
     (mine / "result.json").unlink()
     assert "holds no result.json" in refused(command.main, "add", mine, "noisy_labels/x", *words)
     for name in ("mine", "noisy_labels/a/b", "noisy_labels/..", "noisy_labels/"):

@@ -1,5 +1,6 @@
 """Files of weights made to deceive: refused before anything in them is read."""
 
+import hashlib
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 import zoo
+from zoo.download import WeightsMismatch
 from zoo.weights_layout import load
 
 CHANNELS = "layers/conv2d/vars/1"
@@ -62,7 +64,7 @@ def test_the_state_of_an_optimizer_is_left_alone(tmp_path):
     ],
 )
 def test_weights_of_other_models_are_refused(path, build):
-    with pytest.raises(ValueError, match="does not fit .* At /.* expected .*Received: "):
+    with pytest.raises(ValueError, match="does not fit .* At ./.* expected .*Received: "):
         load(build(), path)
 
 
@@ -139,21 +141,49 @@ def named_type(file, folder):
     file["layers/type"] = np.dtype("float32")
 
 
+def many_groups(file, folder):
+    for k in range(100):
+        file.create_group(f"group{k}")
+
+
+def link_in_optimizer(file, folder):
+    file.create_group("optimizer")["far"] = h5py.ExternalLink(str(folder / "other.h5"), "/x")
+
+
+def another_type(file, folder):
+    del file[CHANNELS]
+    file[CHANNELS] = np.zeros(2, "int8")
+
+
+def for_terminals(file, folder):
+    file["layers/conv2d"].attrs["name"] = "\x1b]0;owned\x07"
+
+
 @pytest.mark.parametrize(
     "deed, words",
     [
-        (external_link, "conv2d/vars/1 points elsewhere"),
-        (soft_link, "conv2d/vars/1 points elsewhere"),
-        (external_storage, "conv2d/vars/1 is stored elsewhere or compressed"),
-        (virtual, "conv2d/vars/1 is stored elsewhere or compressed"),
-        (huge, r"expected an array of shape \(2,\). Received: an array of shape \(1099511627776"),
-        (compressed, "conv2d/vars/1 is stored elsewhere or compressed"),
-        (text, "conv2d/vars/1 holds no numbers"),
-        (another_name, "conv2d/vars/7 expected nothing. Received: an array of shape"),
-        (missing, r"conv2d/vars/1 expected an array of shape \(2,\). Received: nothing"),
-        (another_group, "/code/x expected nothing. Received: an array"),
+        (external_link, "conv2d/vars/1' points elsewhere"),
+        (soft_link, "conv2d/vars/1' points elsewhere"),
+        (external_storage, "conv2d/vars/1' is stored elsewhere or compressed"),
+        (virtual, "conv2d/vars/1' is stored elsewhere or compressed"),
+        (
+            huge,
+            r"an array of shape \(2,\) of float32. Received: an array of shape \(1099511627776",
+        ),
+        (compressed, "conv2d/vars/1' is stored elsewhere or compressed"),
+        (text, "conv2d/vars/1' holds no numbers"),
+        (another_name, "conv2d/vars/7' expected nothing. Received: an array of shape"),
+        (
+            missing,
+            r"conv2d/vars/1' expected an array of shape \(2,\) of float32. Received: nothing",
+        ),
+        (another_group, "/code/x' expected nothing. Received: an array"),
         (in_a_circle, "one thing too many"),
-        (named_type, "layers/type is neither a group nor an array"),
+        (many_groups, "/group.*' expected nothing. Received: a group"),
+        (link_in_optimizer, "/optimizer/far' points elsewhere"),
+        (another_type, r"expected an array of shape \(2,\) of float32. Received: .* of int8"),
+        (for_terminals, r"expected a group. Received: layer '\\x1b\]0;owned\\x07'"),
+        (named_type, "layers/type' is neither a group nor an array"),
     ],
 )
 def test_hostile_files_are_refused_and_the_model_stays_as_it_is(path, tmp_path, deed, words):
@@ -173,6 +203,22 @@ def test_other_files_are_refused(tmp_path, content):
     path = tmp_path / "x.weights.h5"
     path.write_bytes(content)
     with pytest.raises(ValueError, match="x.weights.h5: is no file of weights"):
+        load(model(), path)
+
+
+def test_what_is_loaded_is_what_was_looked_at(path):
+    right = hashlib.sha256(path.read_bytes()).hexdigest()
+    load(model(), path, right)
+    with h5py.File(path, "a") as file:
+        file[CHANNELS][:] = 7
+    with pytest.raises(WeightsMismatch, match="is not the file any more whose SHA-256 is"):
+        load(model(), path, right)
+
+
+def test_a_file_that_is_much_too_large_is_not_read(path):
+    with open(path, "ab") as file:
+        file.truncate(2**40)
+    with pytest.raises(ValueError, match=f"expected at most .* bytes. Received: {2**40}"):
         load(model(), path)
 
 

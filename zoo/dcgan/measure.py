@@ -5,6 +5,7 @@ python -m zoo.dcgan.measure --weights FILE --classifier inception_v3 --data fold
 
 Fréchet and kernel distance of generated pictures to those of the training. Of Fashion-MNIST the
 10,000 real pictures of the test part are measured too: what a perfect generator would have.
+The numbers of a file of weights go beside it, into measured.json; `python -m zoo add` shows them.
 """
 
 import argparse
@@ -15,7 +16,7 @@ import keras
 import numpy as np
 
 import kerasadv
-from kerasadv.training.run_files import write_json
+from kerasadv.training.run_files import MEASURED, write_json, write_text
 from zoo.dcgan import data as datasets
 from zoo.dcgan import sample
 from zoo.dcgan.model import DCGANGenerator
@@ -98,17 +99,22 @@ def main(argv: list[str] | None = None) -> None:
     add("--data-dir", help="directory with the files of the set")
     add("--number", type=int, default=10000, help="of pictures to make (default: 10000)")
     add("--seed", type=int, default=1, help="of these pictures (default: 1)")
-    add("--output", type=Path, help="file for the numbers, JSON (default: none)")
+    add("--output", type=Path, help="file for the table, Markdown (default: none)")
     options = parser.parse_args(argv)
     try:
         rows = _measured(options)
+        for path, found in rows.items():
+            if Path(path).is_file():  # Beside weights, where `python -m zoo add` looks for it.
+                numbers = {f"{name}_distance": number for name, number in found.items()}
+                write_json(Path(path).with_name(MEASURED), numbers)
+        table = "| pictures | Fréchet distance | kernel distance x 1000 |\n|---|---|---|\n"
+        for name, found in rows.items():
+            table += f"| {name} | {found['frechet']:.3f} | {1000 * found['kernel']:.3f} |\n"
         if options.output is not None:
-            write_json(options.output, rows)
+            write_text(options.output, table)
     except (ValueError, OSError) as error:
         sys.exit(f"error: {(str(error) or repr(error)).splitlines()[0]}")
-    print("\n| pictures | Fréchet distance | kernel distance x 1000 |\n|---|---|---|")
-    for name, found in rows.items():
-        print(f"| {name} | {found['frechet']:.3f} | {1000 * found['kernel']:.3f} |")
+    print(f"\n{table}", end="")
 
 
 def _measured(options: argparse.Namespace) -> dict[str, dict[str, float]]:

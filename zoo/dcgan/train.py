@@ -7,7 +7,6 @@ python -m zoo.dcgan.train --resume runs/dcgan-...
 """
 
 import dataclasses
-import time
 from pathlib import Path
 from typing import Literal
 
@@ -85,7 +84,6 @@ def train(recipe: Recipe, images: np.ndarray, run: Path) -> keras.Model:
     Raises:
         kerasadv.training.loss_terms.NotANumber: If a loss becomes NaN or infinite.
     """
-    started, processor = time.monotonic(), time.process_time()
     strategy = kerasadv.training.strategy(recipe.strategy)  # Before TensorFlow computes.
     shape = {"image_size": images.shape[1], "channels": images.shape[-1], "filters": recipe.filters}
     arguments = shape | {"latent_size": LATENT_SIZE, "activation": recipe.activation or "relu"}
@@ -135,10 +133,7 @@ def train(recipe: Recipe, images: np.ndarray, run: Path) -> keras.Model:
     last = read_json(run / "history.json")[-1]
     del last["epoch"]
     result = {"spread": last.pop("spread"), "training_images": len(images), **last}
-    if not checkpoint.resumed:  # Nobody knows how long the parts of an interrupted training took.
-        result["minutes"] = round((time.monotonic() - started) / 60, 1)
-        result["processor_minutes"] = round((time.process_time() - processor) / 60, 1)
-    write_json(run / "result.json", result)
+    write_json(run / "result.json", result | checkpoint.spent())
     return trained
 
 
@@ -228,10 +223,9 @@ def check(recipe: Recipe, images: np.ndarray | None = None) -> None:
 def main(argv: list[str] | None = None) -> None:
     """The command line: a recipe from options or from a run to resume, then `train`."""
     run, result = command("zoo.dcgan.train", __doc__, Recipe, _load_and_train, argv=argv)
-    time_taken = f", after {result['minutes']} minutes" if "minutes" in result else ""
     weights = run / "model.weights.h5"
     print(
-        f"\nlearned from {result['training_images']} pictures{time_taken}\n"
+        f"\nlearned from {result['training_images']} pictures, after {result['minutes']} minutes\n"
         f"  pictures  {run / 'samples.png'}\n"
         f"  weights   {weights}\n"
         f"  recipe    {run / 'recipe.json'}\n"

@@ -8,7 +8,6 @@ python -m zoo.noisy_labels.train --resume runs/noisy_labels-...
 
 import dataclasses
 import math
-import time
 from pathlib import Path
 from typing import Literal
 
@@ -93,7 +92,6 @@ def train(recipe: Recipe, data: datasets.Data, run: Path) -> keras.Model:
         "activation": recipe.activation,
         "temperature": recipe.t2 if recipe.loss == "bi_tempered" else 1.0,
     }
-    started, processor = time.monotonic(), time.process_time()
     strategy = kerasadv.training.strategy(recipe.strategy)  # Before TensorFlow computes.
     order = EpochOrder(range(len(data.images)), BATCH_SIZE, recipe.seed)
     keras.utils.set_random_seed(recipe.seed)
@@ -133,11 +131,7 @@ def train(recipe: Recipe, data: datasets.Data, run: Path) -> keras.Model:
     if not chief:
         return trained
     write_bytes(run / "model.weights.h5", weights_of(trained))
-    result = report(trained, data, run)
-    if not checkpoint.resumed:  # Nobody knows how long the parts of an interrupted training took.
-        result["minutes"] = round((time.monotonic() - started) / 60, 1)
-        result["processor_minutes"] = round((time.process_time() - processor) / 60, 1)
-    write_json(run / "result.json", result)
+    write_json(run / "result.json", report(trained, data, run) | checkpoint.spent())
     return trained
 
 
@@ -200,10 +194,9 @@ def check(recipe: Recipe, data: datasets.Data | None = None) -> None:
 def main(argv: list[str] | None = None) -> None:
     """The command line: a recipe from options or from a run to resume, then `train`."""
     run, result = command("zoo.noisy_labels.train", __doc__, Recipe, _load_and_train, argv=argv)
-    time_taken = f", after {result['minutes']} minutes" if "minutes" in result else ""
     print(
-        f"\naccuracy {result['test_accuracy']:.3f} on the test images{time_taken}; no label of "
-        "theirs was made wrong\n"
+        f"\naccuracy {result['test_accuracy']:.3f} on the test images, after {result['minutes']} "
+        "minutes; no label of theirs was made wrong\n"
         f"  suspects  {run / 'suspects.png'}: labels to look at; all in {run / 'suspects.csv'}\n"
         f"  curves    {run / 'history.json'}\n"
         f"  weights   {run / 'model.weights.h5'}\n"

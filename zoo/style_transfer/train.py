@@ -6,7 +6,6 @@ python -m zoo.style_transfer.train --resume runs/style_transfer-...
 """
 
 import dataclasses
-import time
 from pathlib import Path
 from typing import Literal
 
@@ -74,7 +73,6 @@ def train(recipe: Recipe, photos: datasets.Photos, paintings: dict, run: Path) -
     Raises:
         kerasadv.training.loss_terms.NotANumber: If the loss becomes NaN or infinite.
     """
-    started, processor = time.monotonic(), time.process_time()
     strategy = kerasadv.training.strategy(recipe.strategy)  # Before TensorFlow computes.
     arguments = {"num_styles": len(paintings), "filters": recipe.filters}
     crops = datasets.Crops(
@@ -118,10 +116,8 @@ def train(recipe: Recipe, photos: datasets.Photos, paintings: dict, run: Path) -
         "loss": sum(terms.values()) / len(paintings),
         "held_back_photos": len(gallery.photos),
         "terms": terms,
+        **checkpoint.spent(),
     }
-    if not checkpoint.resumed:  # Nobody knows how long the parts of an interrupted training took.
-        result["minutes"] = round((time.monotonic() - started) / 60, 1)
-        result["processor_minutes"] = round((time.process_time() - processor) / 60, 1)
     write_json(run / "result.json", result)
     return trained
 
@@ -190,10 +186,10 @@ def main(argv: list[str] | None = None) -> None:
     run, result = command(
         "zoo.style_transfer.train", __doc__, Recipe, _load_and_train, movable, argv
     )
-    time_taken = f", after {result['minutes']} minutes" if "minutes" in result else ""
     weights = run / "model.weights.h5"
     print(
-        f"\npainted {result['held_back_photos']} held-back photos{time_taken}\n"
+        f"\npainted {result['held_back_photos']} held-back photos, after {result['minutes']} "
+        "minutes\n"
         f"  pictures  {run / 'painted.png'}\n"
         f"  weights   {weights}\n"
         f"  recipe    {run / 'recipe.json'}\n"

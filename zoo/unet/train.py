@@ -7,7 +7,6 @@ python -m zoo.unet.train --resume runs/unet-...
 
 import dataclasses
 import math
-import time
 from pathlib import Path
 from typing import Literal
 
@@ -76,7 +75,6 @@ def train(recipe: Recipe, data: datasets.Data, run: Path) -> keras.Model:
         "filters": recipe.filters,
         "activation": recipe.activation,
     }
-    started, processor = time.monotonic(), time.process_time()
     strategy = kerasadv.training.strategy(recipe.strategy)  # Before TensorFlow computes.
     crops = kerasadv.data.TrainingCrops(
         data.training, recipe.image_size, recipe.batch_size, recipe.seed
@@ -111,11 +109,7 @@ def train(recipe: Recipe, data: datasets.Data, run: Path) -> keras.Model:
     if not chief:
         return trained
     write_bytes(run / "model.weights.h5", weights_of(trained))
-    result = report(trained, data, run)
-    if not checkpoint.resumed:  # Nobody knows how long the parts of an interrupted training took.
-        result["minutes"] = round((time.monotonic() - started) / 60, 1)
-        result["processor_minutes"] = round((time.process_time() - processor) / 60, 1)
-    write_json(run / "result.json", result)
+    write_json(run / "result.json", report(trained, data, run) | checkpoint.spent())
     return trained
 
 
@@ -214,10 +208,9 @@ def check(recipe: Recipe, data: datasets.Data) -> None:
 def main(argv: list[str] | None = None) -> None:
     """The command line: a recipe from options or from a run to resume, then `train`."""
     run, result = command("zoo.unet.train", __doc__, Recipe, _load_and_train, argv=argv)
-    time_taken = f", after {result['minutes']} minutes" if "minutes" in result else ""
     print(
         f"\nDice {result['dice']:.3f} and IoU {result['iou']:.3f} on "
-        f"{result['held_back_images']} held-back images{time_taken}\n"
+        f"{result['held_back_images']} held-back images, after {result['minutes']} minutes\n"
         f"  pictures  {run / 'predictions.png'}\n"
         f"  weights   {run / 'model.weights.h5'}\n"
         f"  recipe    {run / 'recipe.json'}\n"
