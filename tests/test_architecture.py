@@ -83,7 +83,13 @@ MAY_IMPORT = {
     "zoo.style_transfer.objective": {"numpy", "tensorflow", "kerasadv", "zoo"},
     "zoo.style_transfer.model": {"keras", "kerasadv.layers", "kerasadv.saving", "zoo.weights"},
     "zoo.unet": {"keras", "numpy", "PIL", "kerasadv", "zoo"},
-    "zoo.unet.model": {"keras", "kerasadv.layers", "kerasadv.saving", "zoo.weights"},
+    "zoo.unet.model": {
+        "keras",
+        "kerasadv.layers",
+        "kerasadv.ops",
+        "kerasadv.saving",
+        "zoo.weights",
+    },
     "zoo.unet.data": {"numpy", "PIL", "tensorflow", "kerasadv", "zoo"},
 }
 

@@ -3,6 +3,7 @@
 What a model wants of its inputs, such as the scale of pixels, is part of what is written.
 """
 
+import functools
 import importlib.util
 import os
 import re
@@ -58,7 +59,7 @@ def export(
         model = _fixed(model, size)
     # Multiples of what networks halve their images by.
     sizes = [size] if size is not None else [(64, 64), (128, 192)]
-    samples = [waves(model, *pair, batch=batch) for batch, pair in enumerate(sizes, start=1)]
+    samples = [_sample(model, *pair, batch) for batch, pair in enumerate(sizes, start=1)]
     # Before it is written: a model that has never been called is not.
     expected = [np.asarray(model(_structure(sample), training=False)) for sample in samples]
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -135,6 +136,14 @@ def _fixed(model: keras.Model, size: tuple[int, int]) -> keras.Model:
         raise ValueError(f"size: {reason[1] if reason else error}") from None
 
 
+def _sample(model: keras.Model, height: int, width: int, batch: int) -> list[np.ndarray]:
+    """Inputs as models want them: numbers beside an image are shares, which add up to 1."""
+    inputs = waves(model, height, width, batch)
+    if len(inputs) == 1:
+        return inputs
+    return [x if x.ndim > 2 else abs(x) / abs(x).sum(axis=1, keepdims=True) for x in inputs]
+
+
 def _structure(inputs: list):
     """What a model is called with."""
     return inputs if len(inputs) > 1 else inputs[0]
@@ -153,9 +162,44 @@ def _write(model: keras.Model, format: str, path: Path, precision: str) -> None:
             if precision == "float16":
                 options["target_spec"]["supported_types"] = [float16]
             model.export(path, format="litert", verbose=False, **options)
+        elif format == "onnx":
+            _teach_expm1()
+            model.export(path, format="onnx", verbose=False)
         else:
-            kind = "onnx" if format == "onnx" else "tf_saved_model"
-            model.export(path, format=kind, verbose=False)
+            model.export(path, format="tf_saved_model", verbose=False)
+
+
+@functools.cache
+def _teach_expm1() -> None:
+    """Teach the converter the one operation of ours that ONNX does not have."""
+    from tf2onnx.handler import tf_op
+
+    @tf_op("Expm1")
+    class _Expm1:
+        @classmethod
+        def version_7(cls, ctx, node, **kwargs):
+            # exp(x) - 1 = tanh(x / 2) (exp(x) + 1), which loses nothing where x is small.
+            x, dtype = node.input[0], ctx.get_dtype(node.output[0])
+            shape = ctx.get_shape(node.output[0])
+            numbers = keras.backend.standardize_dtype("float64" if dtype == 11 else "float32")
+            half, one = (
+                ctx.make_const(f"{node.name}_{name}", np.array(value, numbers)).output[0]
+                for name, value in (("half", 0.5), ("one", 1.0))
+            )
+
+            def made(op, *inputs):
+                return ctx.make_node(op, inputs, dtypes=[dtype], shapes=[shape]).output[0]
+
+            tanh, exp = made("Tanh", made("Mul", x, half)), made("Exp", x)
+            ctx.remove_node(node.name)
+            ctx.make_node(
+                "Mul",
+                [tanh, made("Add", exp, one)],
+                name=node.name,
+                outputs=node.output,
+                dtypes=[dtype],
+                shapes=[shape],
+            )
 
 
 def _run(format: str, path: Path, inputs: dict[str, np.ndarray]) -> np.ndarray:

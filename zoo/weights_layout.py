@@ -92,11 +92,35 @@ def layout(file: InMemory) -> dict[str, str]:
         OSError: If it is no HDF5 file.
     """
     found: dict[str, str] = {}
+    _check_heaps(file.getbuffer())
     with h5py.File(file, "r") as opened:
+        if opened.id.get_create_plist().get_sizes() != (8, 8):
+            raise ValueError("offsets and lengths are not 8 bytes long")
         for name in opened:
             _walk(opened, name, f"/{name}", found)
     # Of a model saved with `compile`: has to be as plain, and is not read.
     return {n: x for n, x in found.items() if not f"{n}/".startswith("/optimizer/")}
+
+
+def _check_heaps(data: memoryview) -> None:
+    """Raise a `ValueError` for a heap, which holds names, that HDF5 would walk through for ever.
+
+    After a head of 16 bytes, with the size of the heap in the last 8, comes one thing after the
+    other: 2 bytes for its number, 8 to 15 for its size, then the thing itself, in steps of 8 bytes.
+    Number 0 is what is free, its head included in the size.
+    """
+    content = bytes(data)
+    begin = content.find(b"GCOL\x01")
+    while begin >= 0:
+        place, end = begin + 16, begin + int.from_bytes(content[begin + 8 : begin + 16], "little")
+        while place + 16 <= end:
+            number = int.from_bytes(content[place : place + 2], "little")
+            size = int.from_bytes(content[place + 8 : place + 16], "little")
+            size = 16 + -(-size // 8) * 8 if number else size
+            if not 16 <= size <= end - place or end > len(content):
+                raise ValueError(f"the heap at byte {begin} is broken")
+            place += size
+        begin = content.find(b"GCOL\x01", begin + 1)
 
 
 def _walk(group: h5py.Group, name: str, where: str, found: dict[str, str]) -> None:

@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from kerasadv.ops import standardized
 from kerasadv.saving import register
 
 
@@ -98,12 +99,8 @@ class ConditionalInstanceNormalization(keras.layers.Layer):
             gamma, beta = (ops.matmul(ops.cast(styles, wide), t) for t in (gamma, beta))
         spatial = tuple(range(1, len(x.shape) - 1))
         gamma, beta = (ops.expand_dims(t, spatial) for t in (gamma, beta))  # (b, 1, 1, c)
-        count = 1.0  # Not `ops.mean`, which is float32 on JAX, whatever the dtype.
-        for length in ops.shape(x)[1:-1]:
-            count = count * ops.cast(length, wide)
-        x = x - ops.sum(x, axis=spatial, keepdims=True) / count
-        variance = ops.sum(ops.square(x), axis=spatial, keepdims=True) / count
-        return ops.cast(x * (gamma * ops.rsqrt(variance + self.epsilon)) + beta, inputs.dtype)
+        x = standardized(x, spatial, self.epsilon)
+        return ops.cast(x * gamma + beta, inputs.dtype)
 
     def compute_output_shape(self, inputs_shape, styles_shape=None):
         return inputs_shape

@@ -4,6 +4,7 @@ import keras
 from keras import layers
 
 from kerasadv.layers import ELU, PReLU
+from kerasadv.ops import standardized
 from kerasadv.saving import register
 from zoo.weights import published
 
@@ -71,10 +72,8 @@ def UNet(  # noqa: N802  A class name, as the models of keras.applications have.
     inputs = keras.Input(input_shape, name="image")
     x = DivisibleSize(2**depth, name="divisible_size")(inputs)
     if standardize:
-        # One group over the whole image; float32, as half precision cannot add up so many pixels.
-        x = layers.GroupNormalization(
-            groups=1, epsilon=1e-6, center=False, scale=False, dtype="float32", name="standardize"
-        )(x)
+        # Half precision cannot add up so many pixels.
+        x = Standardized(dtype="float32", name="standardize")(x)
     skips = []
     for stage in range(depth):
         x = _convolutions(x, filters * 2**stage, activation, f"down{stage + 1}")
@@ -93,6 +92,33 @@ def UNet(  # noqa: N802  A class name, as the models of keras.applications have.
         name="probabilities",
     )(x)
     return keras.Model(inputs, outputs, name=name)
+
+
+@register
+class Standardized(layers.Layer):
+    """Brings each image to mean 0 and standard deviation 1, over all its channels.
+
+    `keras.layers.GroupNormalization` of one group does the same by sums of all pixels at once,
+    which lose too much where exported models add them one after the other.
+
+    Args:
+        **kwargs: `name` and `dtype`, as for every Keras layer.
+
+    Input shape:
+        Images, `(batch, height, width, channels)`.
+
+    Output shape:
+        That of the input.
+    """
+
+    def build(self, input_shape):
+        self.built = True
+
+    def call(self, images):
+        return standardized(images, (1, 2, 3), epsilon=1e-6)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
 
 
 @register
