@@ -91,6 +91,8 @@ def command(
         return run, read_json(run / "result.json")
     except (ValueError, OSError, NotANumber) as error:
         # One line: what is wrong, and with what. Every argument and file is named in it.
+        if isinstance(error, OSError) and error.errno and not error.filename:
+            error.filename = str(run)  # A disk that is full does not say where.
         _fail(run, (str(error) or repr(error)).splitlines()[0])
     except tf.errors.OpError as error:
         reason = (error.message or repr(error)).splitlines()[0][:300]

@@ -350,6 +350,18 @@ def test_mixed_precision_takes_about_the_step_of_float32(policy):
         assert off < (0.02 if policy == "mixed_float16" else 0.1)
 
 
+def test_keras_own_checkpoints_hold_all_of_it(tmp_path):
+    gan = make(optimizer=keras.optimizers.Adam, ema_momentum=0.9)
+    path = str(tmp_path / "{epoch}.keras")
+    best = keras.callbacks.ModelCheckpoint(path, monitor="loss", save_best_only=True)
+    fit(gan, epochs=1, callbacks=[best])
+    again = keras.saving.load_model(tmp_path / "1.keras")
+    for model in (gan, again):
+        fit(model)
+    for a, b in zip(gan.get_weights(), again.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-6)
+
+
 def test_two_and_two_epochs_are_four_also_after_a_file(tmp_path):
     kwargs = {"optimizer": keras.optimizers.Adam, "rate": 0.01, "ema_momentum": 0.9}
     kwargs["penalties"] = [GradientPenalty(0.5)]

@@ -26,6 +26,8 @@ def train(chosen, run):
         raise KeyboardInterrupt
     if chosen.data_dir == "fail":
         raise OSError("disk: is full\nand more")
+    if chosen.data_dir == "full":
+        raise OSError(28, "No space left on device")
     (run / "result.json").write_text(json.dumps([chosen.data_dir, chosen.epochs]))
 
 
@@ -94,3 +96,6 @@ def test_no_folder_is_overwritten_and_none_resumed_that_holds_no_run(tmp_path):
 
 def test_errors_are_one_line(tmp_path):
     assert ended("--output", tmp_path / "run", "--data-dir", "fail") == "error: disk: is full"
+    run = tmp_path / "full"
+    line = f"error: [Errno 28] No space left on device: '{run}'"
+    assert ended("--output", run, "--data-dir", "full") == line
