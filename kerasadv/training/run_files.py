@@ -132,6 +132,6 @@ def load_model(weights: str | os.PathLike, build: Callable[..., M]) -> M:
         raise ValueError(f"{beside}: is missing; it belongs beside the weights")
     try:
         return build(**read_json(beside), weights=path)
-    except (TypeError, ValueError, KeyError, OSError) as error:
-        reason = str(error).strip().split("\n")[0]
+    except Exception as error:  # The file may ask for anything, such as 1000 GB of weights.
+        reason = (str(error).strip() or repr(error)).split("\n")[0]
         raise ValueError(f"{path}: does not fit {MODEL} ({reason})") from None

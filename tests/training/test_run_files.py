@@ -51,3 +51,14 @@ def test_a_file_that_is_no_json_is_named(tmp_path, content):
     path.write_bytes(content)
     with pytest.raises(ValueError, match="result.json: expected JSON. Received: "):
         run_files.read_json(path)
+
+
+def test_whatever_a_model_json_asks_for_ends_in_one_line(tmp_path):
+    (tmp_path / "model.weights.h5").write_bytes(b"")
+    run_files.write_json(tmp_path / run_files.MODEL, {"units": 2**50})
+
+    def build(units, weights):
+        return keras.Sequential([keras.Input((3,)), keras.layers.Dense(units)])
+
+    with pytest.raises(ValueError, match=r"model.weights.h5: does not fit model.json \(.+\)"):
+        run_files.load_model(tmp_path / "model.weights.h5", build)
