@@ -57,6 +57,7 @@ MAY_IMPORT = {
         "keras",
         "numpy",
         "onnxruntime",
+        "tf2onnx",
         "tensorflow",
         "kerasadv.training.run_files",
         "zoo",
