@@ -35,7 +35,8 @@ def main(argv: list[str] | None = None) -> None:
 
     argument = add_command(download, "fetch weights into the cache")
     argument("names", nargs="+", help="as in the table, or all")
-    add_command(verify, "look at every file that is here")
+    argument = add_command(verify, "look at every file that is here")
+    argument("names", nargs="*", help="as in the table (default: all)")
     argument = add_command(export, "write a model for programs without Keras")
     argument("name", help="as in the table")
     argument("--format", required=True, choices=list(FORMATS))
@@ -118,19 +119,22 @@ def _row(name: str) -> Published:
     return rows[name]
 
 
-def verify() -> None:
-    """Look at every file; end with an error if one is wrong."""
+def verify(names: list[str]) -> None:
+    """Look at files; end with an error if one is wrong."""
     from zoo import publishing
 
     wrong, found = [], 0
-    for name, row in tables().items():
+    for name, row in ({name: _row(name) for name in names} or tables()).items():
         found += here(row) is not None
         reason = publishing.verify(row)
         print(f"{name}: {reason or 'as published'}", flush=True)
         if reason and here(row):
             wrong.append(name)
     if wrong:
-        raise ValueError(f"{', '.join(wrong)}: not as published; see above ({cache()})")
+        raise ValueError(
+            f"{', '.join(wrong)}: not as published, see above; remove what is wrong and download "
+            "it again"
+        )
     if not found:
         raise WeightsMissing(f"{cache()}: holds no weights to verify; download some first")
 

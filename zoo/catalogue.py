@@ -113,7 +113,8 @@ def find(row: Published) -> Path:
         except WeightsMismatch as error:
             if path != cached(row):
                 raise
-            damaged = error
+            removed = f"{error}; it is removed, and `python -m zoo download` gets it anew"
+            damaged = WeightsMismatch(removed)
             with contextlib.suppress(OSError):  # Others' caches cannot be mended.
                 path.unlink()
     base = os.environ.get(ADDRESS)

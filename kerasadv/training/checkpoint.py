@@ -45,8 +45,8 @@ class Checkpoint(keras.callbacks.Callback):
         NotANumber: If there is NaN in the weights when they are to be saved.
         OSError: If a checkpoint cannot be written; the last one stays. And when training begins,
             if another process trains there.
-        ValueError: When training begins, if there are checkpoints that nobody asked to `restore`:
-            those of a new training would take their place.
+        ValueError: When training begins, if there are checkpoints that nobody asked to `restore`,
+            whose place those of a new training would take; or if it begins before they end.
 
     Example:
     >>> import tempfile
@@ -90,9 +90,12 @@ class Checkpoint(keras.callbacks.Callback):
             The number of epochs it has been trained for, 0 where there is no checkpoint.
 
         Raises:
-            ValueError: If the checkpoint is of another model or optimizer, if it ends within an
-                epoch and there is no `order`, or if not all workers find the same.
+            ValueError: If the checkpoint is of another model or optimizer, or the model has none,
+                if it ends within an epoch and there is no `order`, or if not all workers find the
+                same.
         """
+        if getattr(model, "optimizer", None) is None:
+            raise ValueError("`model`: expected a model that `compile` has given an optimizer")
         path = self._folder.newest()
         epoch, self._skipped = (0, 0) if path is None else progress(path)
         if not cluster.alike(cluster.of(model), [epoch, self._skipped]):
@@ -111,7 +114,9 @@ class Checkpoint(keras.callbacks.Callback):
                 model.load_weights(path)
             except (UserWarning, ValueError, KeyError, OSError) as error:
                 reason = " ".join(str(error).split())[:200]
-                raise ValueError(f"{path}: does not fit this model ({reason})") from None
+                raise ValueError(
+                    f"{path}: does not fit this model ({reason}); name another directory for it"
+                ) from None
         if self._skipped and self.order is None:
             raise ValueError(f"{path}: ends within an epoch; `order` is needed to go on with it")
         if self.order is not None:
@@ -213,8 +218,9 @@ class Checkpoint(keras.callbacks.Callback):
             return
         if not self._known and self.all():
             raise ValueError(
-                f"{self.directory}: holds checkpoints of another training, {self.all()[0].name}; "
-                "go on with that one by `restore`, or name another directory"
+                f"{self.directory}: holds checkpoints already, the newest {self.all()[0].name}; go "
+                "on with `fit(..., initial_epoch=checkpoint.restore(model))`, or name another "
+                "directory"
             )
         self._folder.claim()
 
@@ -222,6 +228,11 @@ class Checkpoint(keras.callbacks.Callback):
         self._folder.release()
 
     def on_epoch_begin(self, epoch, logs=None):
+        if epoch < self._done:
+            raise ValueError(
+                f"`initial_epoch`: expected {self._done}, the epochs that the model has behind it. "
+                f"Received: initial_epoch={epoch}"
+            )
         self._epoch, self._steps = epoch, self._skipped
 
     def on_train_batch_end(self, batch, logs=None):

@@ -108,8 +108,11 @@ def command(
         )
     except (KeyboardInterrupt, Terminated) as ended:
         why = str(ended) or "stopped"
+        task = cluster.task()
+        alone = task is None or len(task.workers) == 1
+        how = f"{name} --resume {run}" if alone else f"start all workers again with --resume {run}"
         if _recipe_of(run).exists():
-            print(f"\n{why}; to go on: {name} --resume {run}", flush=True)
+            print(f"\n{why}; to go on: {how}", flush=True)
         sys.exit(128 + (signal.SIGTERM if isinstance(ended, Terminated) else signal.SIGINT))
 
 

@@ -209,7 +209,12 @@ def main(argv: list[str] | None = None) -> None:
     add("--grace", type=float, default=30.0, metavar="S", help="seconds to save, then SIGKILL")
     add("--logs", metavar="DIR", help="folder for worker-1.log and so on (default: temporary)")
     add("--pin", action="store_true", help="each worker on cores of its own")
-    options = vars(parser.parse_args(argv[:end]))
+    known, unknown = parser.parse_known_args(argv[:end])
+    if unknown:
+        parser.error(
+            f"unrecognized arguments: {' '.join(unknown)}; what Python runs comes after a --"
+        )
+    options = vars(known)
     try:
         sys.exit(launch(argv[end + 1 :], **options))
     except (ValueError, OSError) as error:

@@ -207,8 +207,14 @@ def test_two_trainings_do_not_share_a_directory(tmp_path):
 def test_a_new_training_does_not_take_the_place_of_another(tmp_path):
     fit(model(), Checkpoint(tmp_path), 0, 2)
     before = {path.name: path.read_bytes() for path in Checkpoint(tmp_path).all()}
-    with pytest.raises(ValueError, match="holds checkpoints of another training, epoch-0002-"):
+    with pytest.raises(ValueError, match="holds checkpoints already, the newest epoch-0002-"):
         fit(model(), Checkpoint(tmp_path), 0, 1)
+    net, checkpoint = model(), Checkpoint(tmp_path)
+    assert checkpoint.restore(net) == 2
+    with pytest.raises(ValueError, match="`initial_epoch`: expected 2, .*Received: .*=0"):
+        fit(net, checkpoint, 0, 2)
+    with pytest.raises(ValueError, match="`model`: expected a model that `compile`"):
+        checkpoint.restore(keras.Sequential([keras.Input((2,)), keras.layers.Dense(2)]))
     assert {path.name: path.read_bytes() for path in Checkpoint(tmp_path).all()} == before
 
 
