@@ -9,6 +9,8 @@ import importlib
 import json
 import re
 import shutil
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -228,6 +230,24 @@ def test_download_and_verify_by_command(server, wheel, monkeypatch, capsys, refu
     assert NAME in refused(command.main, "verify")
     assert "expected SHA-256" in capsys.readouterr().out
     assert "unet/none: expected one of" in refused(command.main, "download", "unet/none")
+
+
+WITHOUT_NETWORK = """
+import runpy, socket, sys
+def refuse(*arguments, **options):
+    raise OSError("there is no network")
+socket.socket.connect = socket.getaddrinfo = socket.create_connection = refuse
+sys.argv = ["zoo", "verify"]
+runpy.run_module("zoo", run_name="__main__", alter_sys=True)
+"""
+
+
+def test_without_a_network_every_model_loads_from_the_checkout_and_gives_its_fingerprint():
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_NETWORK], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.stdout.splitlines() == [f"{name}: as published" for name in catalogue.tables()]
 
 
 def test_what_publish_makes_has_everything_and_its_manifest(tmp_path, capsys):
