@@ -1,6 +1,7 @@
 """Distances of a generator's pictures to real ones: as by the formula, by the command line."""
 
 import json
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -62,17 +63,19 @@ def test_each_generator_is_a_row(material, tmp_path, capsys):
     path = weights(material, "generator")
     options = ["--classifier", weights(material, "classifier"), "--data", "digits"]
     measure.main(
-        ["--weights", path, *options, "--number", "100", "--output", str(tmp_path / "m.json")]
+        ["--weights", path, *options, "--number", "100", "--output", str(tmp_path / "m.md")]
     )
-    found = json.loads((tmp_path / "m.json").read_text())
-    assert list(found) == [path] and found[path]["frechet"] > 0
-    assert f"| {path} | {found[path]['frechet']:.3f} |" in capsys.readouterr().out
+    found = json.loads(Path(path).with_name("measured.json").read_text())
+    assert found["frechet_distance"] > 0
+    table = (tmp_path / "m.md").read_text()
+    assert f"| {path} | {found['frechet_distance']:.3f} |" in table
+    assert table in capsys.readouterr().out
     generator = zoo.DCGANGenerator(filters=2, latent_size=5, weights=path)
     made = sample.make(generator, sample.latents(100, 5, seed=1))
     extractor = measure.load_extractor(weights(material, "classifier"))
     assert extractor.output_shape == (None, 8)  # 2 filters, doubled twice.
     again = measure.distances(extractor, measure.datasets.load("digits"), made)
-    assert again == pytest.approx(found[path])
+    assert {f"{name}_distance": x for name, x in again.items()} == pytest.approx(found)
 
 
 @pytest.mark.parametrize(
