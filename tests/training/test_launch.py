@@ -44,18 +44,25 @@ def start(tmp_path, monkeypatch):
     monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
     started = []
 
-    def run(code, *options, program=(str(FILE),), **others):
+    def run(code, *options, program=(str(FILE),), hangup=signal.SIG_DFL, **others):
         script = tmp_path / "worker.py"
         script.write_text(WORKER + code)
         arguments = [*map(str, options), "--", str(script)]
-        started.append(
-            subprocess.Popen(
-                [sys.executable, *program, *arguments],
-                stderr=subprocess.PIPE,
-                text=True,
-                **{"stdout": subprocess.PIPE, "start_new_session": True} | others,
+        # Whatever the tests themselves have been started by.
+        inherited = {signal.SIGINT: signal.SIG_DFL, signal.SIGHUP: hangup}
+        before = {number: signal.signal(number, how) for number, how in inherited.items()}
+        try:
+            started.append(
+                subprocess.Popen(
+                    [sys.executable, *program, *arguments],
+                    stderr=subprocess.PIPE,
+                    text=True,
+                    **{"stdout": subprocess.PIPE, "start_new_session": True} | others,
+                )
             )
-        )
+        finally:
+            for number, how in before.items():
+                signal.signal(number, how)
         return started[-1]
 
     yield run
@@ -340,11 +347,7 @@ wait_for("go")
     assert process.returncode == 128 + signal.SIGHUP and "ended by SIGHUP" in errors
     assert (tmp_path / "saved-0").exists()
     ready.unlink()
-    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # What nohup does.
-    try:
-        process = start(code, "--workers", 1)
-    finally:
-        signal.signal(signal.SIGHUP, before)
+    process = start(code, "--workers", 1, hangup=signal.SIG_IGN)  # What nohup does.
     wait_until(ready.exists)
     process.send_signal(signal.SIGHUP)
     (tmp_path / "go").write_text("on")
