@@ -248,8 +248,11 @@ def _answer(url: str, **options) -> requests.Response:
 
 def _shown(url: str) -> str:
     """An address as it may be shown: without a password."""
-    before, at, after = url.rpartition("@")
-    return f"{before.partition('//')[0]}//{after}" if at and "//" in before else url
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "an address that cannot be read"
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
 def _checked(url: str) -> tuple[str, bool]:

@@ -48,7 +48,7 @@ def command(
         argv: The options; those of the process by default.
 
     Returns:
-        The folder and the contents of its `result.json`.
+        The folder and the contents of its `result.json`, with `minutes`, "?" if nobody knows.
     """
     name = f"python -m {program}"
     family = program.split(".")[-2]
@@ -88,7 +88,8 @@ def command(
             print(f"{run}: has finished already")
         if not chief:
             sys.exit()
-        return run, read_json(run / "result.json")
+        # Of some trainings that have finished, nobody kept the time.
+        return run, {"minutes": "?"} | read_json(run / "result.json")
     except (ValueError, OSError, NotANumber) as error:
         # One line: what is wrong, and with what. Every argument and file is named in it.
         if isinstance(error, OSError) and error.errno and not error.filename:

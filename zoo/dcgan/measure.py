@@ -103,18 +103,18 @@ def main(argv: list[str] | None = None) -> None:
     options = parser.parse_args(argv)
     try:
         rows = _measured(options)
+        table = "| pictures | Fréchet distance | kernel distance x 1000 |\n|---|---|---|\n"
+        for name, found in rows.items():
+            table += f"| {name} | {found['frechet']:.3f} | {1000 * found['kernel']:.3f} |\n"
+        print(f"\n{table}", end="", flush=True)  # Before anything that may fail.
+        if options.output is not None:
+            write_text(options.output, table)
         for path, found in rows.items():
             if Path(path).is_file():  # Beside weights, where `python -m zoo add` looks for it.
                 numbers = {f"{name}_distance": number for name, number in found.items()}
                 write_json(Path(path).with_name(MEASURED), numbers)
-        table = "| pictures | Fréchet distance | kernel distance x 1000 |\n|---|---|---|\n"
-        for name, found in rows.items():
-            table += f"| {name} | {found['frechet']:.3f} | {1000 * found['kernel']:.3f} |\n"
-        if options.output is not None:
-            write_text(options.output, table)
     except (ValueError, OSError) as error:
         sys.exit(f"error: {(str(error) or repr(error)).splitlines()[0]}")
-    print(f"\n{table}", end="")
 
 
 def _measured(options: argparse.Namespace) -> dict[str, dict[str, float]]:
