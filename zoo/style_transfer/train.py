@@ -44,6 +44,9 @@ class Recipe:
     epochs: int = recipes.field(40, "times through the photos")
     batch_size: int = recipes.field(4, "crops in a step, over all devices")
     image_size: int = recipes.field(192, "height and width of a crop")
+    weights: str | None = recipes.field(
+        None, "to go on from: published ones, or those of a run; else random"
+    )
     filters: int = recipes.field(32, "channels at full size; the cost grows with the square")
     style_weight: float = recipes.field(
         STYLE_WEIGHT, "of each layer of the style; the content weighs 1"
@@ -85,7 +88,7 @@ def train(recipe: Recipe, photos: datasets.Photos, paintings: dict, run: Path) -
     keras.utils.set_random_seed(recipe.seed)
     with strategy.scope():
         objective = Objective(paintings, recipe.vgg, recipe.style_weight)
-        model = StyleTransfer(**arguments)
+        model = StyleTransfer(**arguments, weights=recipe.weights)
         model.compile(optimizer(recipe, crops.steps_per_epoch), loss=objective.loss())
         checkpoint = kerasadv.training.Checkpoint(run / "checkpoint", crops)
         checkpoint.restore(model)
@@ -182,7 +185,7 @@ def check(recipe: Recipe) -> None:
 
 def main(argv: list[str] | None = None) -> None:
     """The command line: a recipe from options or from a run to resume, then `train`."""
-    movable = ("data_dir", "styles", "vgg", "strategy")
+    movable = ("data_dir", "styles", "vgg", "weights", "strategy")
     run, result = command(
         "zoo.style_transfer.train", __doc__, Recipe, _load_and_train, movable, argv
     )
