@@ -9,7 +9,7 @@ from keras import ops
 from kerasadv.losses import Minimax
 from kerasadv.saving import register
 from kerasadv.training import player_checks as checks
-from kerasadv.training.game import Game, spread, turned_on
+from kerasadv.training.game import Game, spread, within
 from kerasadv.training.sampling import drawn, generated, sheet_of
 
 
@@ -90,7 +90,7 @@ class GAN(keras.Model):
         self.seed, self.value_range = seed, tuple(value_range)
         self.seed_generator = keras.random.SeedGenerator(seed)
         self.evaluation_seeds = keras.random.SeedGenerator(0)
-        self._evaluating = self._in_step = False
+        self._evaluating = self._in_step = 0
         self.built = True
 
     def compile(
@@ -218,12 +218,12 @@ class GAN(keras.Model):
         return super().fit(*args, **kwargs)
 
     def test_step(self, *args, **kwargs):
-        with turned_on(self, "_in_step"):
+        with within(self, "_in_step"):
             return super().test_step(*args, **kwargs)
 
     def evaluate(self, *args, **kwargs):
         self.evaluation_seeds.state.assign([0, 0])
-        with turned_on(self, "_evaluating"):
+        with within(self, "_evaluating"):
             return super().evaluate(*args, **kwargs)
 
     def get_metrics_result(self):

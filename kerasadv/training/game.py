@@ -97,13 +97,13 @@ def spread(real, fake):
 
 
 @contextlib.contextmanager
-def turned_on(thing, switch):
-    """An attribute is True as long as this lasts."""
-    setattr(thing, switch, True)
+def within(thing, counter):
+    """An attribute is 1 more as long as this lasts, as replicas may be in it at the same time."""
+    setattr(thing, counter, getattr(thing, counter) + 1)
     try:
         yield
     finally:
-        setattr(thing, switch, False)
+        setattr(thing, counter, getattr(thing, counter) - 1)
 
 
 class _Mean(keras.losses.Loss):

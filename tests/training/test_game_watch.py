@@ -88,6 +88,23 @@ def test_evaluation_shows_distances_and_training_does_not():
 
 
 @needs_tensorflow
+def test_replicas_show_the_distances_of_one_and_ask_once(mirrored, monkeypatch):
+    import tensorflow as tf
+
+    asked, result = [], FrechetDistance.result
+    monkeypatch.setattr(FrechetDistance, "result", lambda self: asked.append(0) or result(self))
+    data = tf.data.Dataset.from_tensor_slices(IMAGES).batch(8)
+    found = []
+    for strategy in (tf.distribute.get_strategy(), mirrored):
+        with strategy.scope():
+            gan = make(metrics=[FrechetDistance(brightness())])
+        found.append(gan.evaluate(data, verbose=0, return_dict=True)["frechet_distance"])
+        assert len(asked) == 1  # Not in the step, nor when it is traced.
+        asked.clear()
+    assert found[1] == pytest.approx(found[0], rel=1e-4) and found[0] > 1e-3
+
+
+@needs_tensorflow
 def test_distances_come_back_with_a_file(tmp_path):
     image = keras.Input((16, 16, 3))
     generator = keras.Sequential(
