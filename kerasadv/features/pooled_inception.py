@@ -62,6 +62,11 @@ class PooledInception(keras.Model):
             "value_range": [low, high],
         }
 
+    @property
+    def value_range(self):
+        """Values of black and white in the images that it takes."""
+        return tuple(self._arguments["value_range"])
+
     def get_config(self):
         return dict(self._arguments)
 

@@ -97,6 +97,11 @@ class VGG(keras.Model):
                 if layer.weights:
                     layer.set_weights(source.get_layer(layer.name).get_weights())
 
+    @property
+    def value_range(self):
+        """Values of black and white in the images that it takes."""
+        return tuple(self._arguments["value_range"])
+
     def get_config(self):
         return dict(self._arguments)
 

@@ -12,9 +12,8 @@ class ThroughExtractor(keras.metrics.Metric):
 
     def __init__(self, extractor, name=None, **kwargs):
         super().__init__(name=name, **kwargs)
-        self.value_range = None  # Not known.
         if isinstance(extractor, str) and extractor == "inception_v3":
-            extractor, self.value_range = inception_v3(), (0, 255)
+            extractor = inception_v3()
         if not isinstance(extractor, keras.Model):
             raise ValueError(
                 "`extractor`: expected a keras.Model or 'inception_v3'. "
@@ -22,6 +21,11 @@ class ThroughExtractor(keras.metrics.Metric):
             )
         # Not as an attribute: Keras saves the weights of what it finds there.
         self._extractor = lambda: extractor
+
+    @property
+    def value_range(self):
+        """Values of black and white that the extractor takes; `None` if it does not say."""
+        return getattr(self._extractor(), "value_range", None)
 
     def embeddings(self, images):
         """Features of images, `(batch, features)`, in the largest float of the backend."""

@@ -17,6 +17,7 @@ def test_images_reach_the_network_as_it_expects_them():
     np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-5)
     assert np.std(np.asarray(expected)) > 0.1  # Random weights that let something through.
     assert not extractor.trainable_variables
+    assert extractor.value_range == (-1, 3)
     again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(extractor))
     np.testing.assert_allclose(again(image), extractor(image), rtol=1e-5)
 

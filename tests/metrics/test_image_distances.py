@@ -130,6 +130,14 @@ def test_several_features_of_positions_are_one_vector_and_grey_is_a_colour():
     np.testing.assert_allclose(kerasadv.ops.embeddings(extractor, grey), expected, rtol=1e-5)
 
 
+@pytest.mark.parametrize("metric", [FrechetDistance, KernelDistance])
+def test_the_range_is_that_of_the_extractor_also_after_a_file(metric):
+    extractor = kerasadv.features.vgg("vgg16", ["block1_conv1"], None, value_range=(0, 1))
+    made = metric(extractor)
+    assert made.value_range == metric.from_config(made.get_config()).value_range == (0, 1)
+    assert metric(pixels()).value_range is None
+
+
 def test_the_extractor_is_not_saved_with_the_model():
     model = keras.Sequential([keras.Input((1, 1, 3)), keras.layers.Dense(3)])
     model.compile(metrics=[FrechetDistance(pixels(3))])
