@@ -6,6 +6,13 @@ import keras
 from keras import ops
 
 
+# What the logs hold of each game, but for accuracies where there are none.
+_LOSSES = ("generator_loss", "discriminator_loss", "spread")
+_ACCURACIES = ("real_accuracy", "fake_accuracy")
+_NORMS = ("generator_gradient_norm", "discriminator_gradient_norm")
+NAMES = ("loss", *_LOSSES, *_ACCURACIES, *_NORMS)
+
+
 class Game:
     """The losses of a discriminator and a generator, and the means of all that is to be seen.
 
@@ -20,12 +27,11 @@ class Game:
         # The score between real and generated, if there is one.
         self._undecided = getattr(loss, "undecided", 0.0)
         self._mean = _Mean(name="mean")
-        names = ["generator_loss", "discriminator_loss", "spread"]
-        if self._undecided is not None:
-            names += ["real_accuracy", "fake_accuracy"]
+        # Gradients and what takes them, of which evaluation has none.
+        self.of_training = [penalty.name for penalty in self.penalties]
         if keras.backend.backend() == "tensorflow":
-            names += ["generator_gradient_norm", "discriminator_gradient_norm"]
-        names += [penalty.name for penalty in self.penalties]
+            self.of_training += _NORMS
+        names = [*_LOSSES, *(_ACCURACIES if self._undecided is not None else ()), *self.of_training]
         self.means = {name: keras.metrics.Mean(name=name) for name in names}
 
     def show(self, weight=None, /, **values):
@@ -65,18 +71,15 @@ class Game:
         return self._mean(values, values)
 
     def logs(self, training=True):
-        """All means, and as `loss` what both minimize together, for callbacks that want one.
-
-        Evaluation has no gradients and no penalties, which take gradients.
-        """
-        penalties = [penalty.name for penalty in self.penalties]
+        """All means, and as `loss` what both minimize together, for callbacks that want one."""
         logs = {
             name: mean.result()
             for name, mean in self.means.items()
-            if training or not (name in penalties or name.endswith("_norm"))
+            if training or name not in self.of_training
         }
-        parts = [name for name in logs if name in penalties or name.endswith("_loss")]
-        return logs | {"loss": sum(logs[name] for name in parts)}
+        minimized = ["generator_loss", "discriminator_loss"]
+        minimized += [penalty.name for penalty in self.penalties if training]
+        return logs | {"loss": sum(logs[name] for name in minimized)}
 
 
 def spread(real, fake):

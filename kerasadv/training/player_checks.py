@@ -4,7 +4,10 @@ import keras
 import numpy as np
 
 from kerasadv.ops.value_range import check_value_range
+from kerasadv.training.game import NAMES
 
+# The same for a loss without sample weights.
+_MEANS = ("sum_over_batch_size", "mean", "mean_with_sample_weight")
 # What `Model.compile` takes that a `GAN` can use.
 _KEYWORDS = ("run_eagerly", "jit_compile", "steps_per_execution", "auto_scale_loss")
 
@@ -79,6 +82,11 @@ def check_rules(gan, loss, penalties, metrics, discriminator_steps):
             "`loss`: expected a loss of two players, such as kerasadv.losses.Minimax(). "
             f"Received: loss={loss!r}"
         )
+    if loss.reduction not in _MEANS:
+        raise ValueError(
+            "`loss`: expected reduction='sum_over_batch_size', as the losses of both players are "
+            f"means over images. Received: one with reduction={loss.reduction!r}"
+        )
     for argument, given in (("penalties", penalties), ("metrics", metrics)):
         if not isinstance(given, (list, tuple)):
             raise ValueError(f"`{argument}`: expected a list. Received: {argument}={given!r}")
@@ -95,12 +103,22 @@ def check_rules(gan, loss, penalties, metrics, discriminator_steps):
                 f"kerasadv.metrics.FrechetDistance(extractor). Received: {metric!r}"
             )
         seen = getattr(metric, "value_range", None)
-        if seen not in (None, gan.value_range):
+        if seen is not None and tuple(seen) != gan.value_range:
             raise ValueError(
-                f"`metrics`: expected one that looks at images from {gan.value_range[0]} to "
-                f"{gan.value_range[1]}, such as {type(metric).__name__}(kerasadv.features."
-                f"inception_v3(value_range={gan.value_range})). Received: one that looks at {seen}"
+                f"`metrics`: expected {metric.name} to look at images from {gan.value_range[0]} to "
+                f"{gan.value_range[1]}, as the GAN does; give its extractor value_range="
+                f"{gan.value_range}, as in kerasadv.features.inception_v3(value_range="
+                f"{gan.value_range}). Received: one that looks at {seen}"
             )
+    taken = {*NAMES}
+    for argument, given in (("penalties", penalties), ("metrics", metrics)):
+        for one in given:
+            if one.name in taken:
+                raise ValueError(
+                    f"`{argument}`: expected names that nothing else in the logs has. "
+                    f"Received: another {one.name!r}"
+                )
+            taken.add(one.name)
     if discriminator_steps is None:
         return
     whole = isinstance(discriminator_steps, int) and not isinstance(discriminator_steps, bool)

@@ -7,6 +7,7 @@ from keras import layers, ops
 
 import kerasadv
 from kerasadv.losses import LSGAN, WGAN, HingeGAN, Minimax
+from kerasadv.metrics import FrechetDistance, KernelDistance
 from kerasadv.training import GAN, R1, GradientPenalty
 
 TENSORFLOW = keras.backend.backend() == "tensorflow"
@@ -36,6 +37,12 @@ def networks(batch_norm=False, patches=False, mixing=False, decay=0.0, activatio
     for variable in (generator.trainable_variables + judge.trainable_variables) * (decay > 0):
         variable.regularizer = keras.regularizers.L2(decay)
     return generator, judge
+
+
+def pixels():
+    """An extractor that sees nothing but values."""
+    image = keras.Input((None, None, 1))
+    return keras.Model(image, image)
 
 
 def make(loss=None, rate=0.1, optimizer=keras.optimizers.SGD, network=None, **kwargs):
@@ -557,6 +564,13 @@ ADAM = keras.optimizers.Adam()
         ({"discriminator_steps": True}, "`discriminator_steps`.*Received: discrim.*=True"),
         ({"metrics": ["accuracy"]}, "`metrics`: expected Keras metrics of two sets.*'accuracy'"),
         ({"discriminator_steps": 0}, "`discriminator_steps`.*Received: discriminator_steps=0"),
+        ({"loss": Minimax(reduction="sum")}, "`loss`: expected reduction=.*reduction='sum'"),
+        ({"loss": LSGAN(reduction=None)}, "`loss`: expected reduction=.*reduction=None"),
+        ({"penalties": [R1(), R1(2)]}, "`penalties`: expected names .*another 'r1'"),
+        ({"penalties": [R1()], "metrics": [keras.metrics.Mean("r1")]}, "`metrics`: .*'r1'"),
+        ({"metrics": [keras.metrics.Mean("m"), keras.metrics.Mean("m")]}, "`metrics`: .*'m'"),
+        ({"metrics": [keras.metrics.Mean("loss")]}, "`metrics`: .*'loss'"),
+        ({"metrics": [keras.metrics.Mean("spread")]}, "`metrics`: .*'spread'"),
     ],
 )
 def test_bad_settings_are_named(change, named):
@@ -603,8 +617,12 @@ def test_a_metric_that_looks_at_another_range_is_refused():
     class Seen(keras.metrics.Mean):
         value_range = (0, 255)
 
-    with pytest.raises(ValueError, match=r"looks at images from -1 to 1.*looks at \(0, 255\)"):
-        make(metrics=[Seen()])
+    extractor = kerasadv.features.vgg("vgg16", ["block1_conv1"], None)
+    for metric in (Seen(), FrechetDistance(extractor), KernelDistance(extractor)):
+        with pytest.raises(ValueError, match=r"look at images from -1 to 1.*at \(0, 255\)"):
+            make(metrics=[metric])
+    same = kerasadv.features.vgg("vgg16", ["block1_conv1"], None, value_range=[-1, 1])
+    make(metrics=[FrechetDistance(same), KernelDistance(pixels())])  # The last does not say.
 
 
 @needs_tensorflow
