@@ -5,7 +5,6 @@ import contextlib
 import keras
 from keras import ops
 
-
 # What the logs hold of each game, but for accuracies where there are none.
 _LOSSES = ("generator_loss", "discriminator_loss", "spread")
 _ACCURACIES = ("real_accuracy", "fake_accuracy")

@@ -43,12 +43,41 @@ def check_players(generator, discriminator, latent_shape, policy, ema_momentum, 
             f"`discriminator`: expected one of images of shape {tuple(made)}, as the generator "
             f"makes them. Received: one of {tuple(judged)}"
         )
+    _check_scores(discriminator)
     if not isinstance(ema_momentum, (int, float)) or not 0 <= ema_momentum < 1:
         raise ValueError(
             "`ema_momentum`: expected a share from 0 to below 1. "
             f"Received: ema_momentum={ema_momentum!r}"
         )
     check_value_range(value_range)
+
+
+def _check_scores(discriminator):
+    """Raise a `ValueError` for outputs that are no scores: one for each image or for each patch."""
+    scores = discriminator.outputs
+    # A single axis, and rows and columns, need no last axis of size 1.
+    if len(scores) != 1 or (len(scores[0].shape) in (2, 4) and scores[0].shape[-1] != 1):
+        raise ValueError(
+            "`discriminator`: expected one output, scores of shape (batch, 1) or (batch, height, "
+            f"width, 1). Received: one with {[tuple(x.shape) for x in scores]}"
+        )
+    activation = _last_activation(discriminator)
+    if activation in ("sigmoid", "hard_sigmoid", "softmax"):
+        raise ValueError(
+            "`discriminator`: expected scores without activation, as the losses take logits or any "
+            f"numbers. Received: one that ends in {activation}"
+        )
+
+
+def _last_activation(model):
+    """The name of the activation that a model ends in, as far as it is to be seen."""
+    last = model.outputs[0]._keras_history.operation
+    if isinstance(last, keras.Model) and hasattr(last, "outputs"):
+        return _last_activation(last)
+    last = getattr(last, "layer", last)  # As SpectralNormalization has it.
+    # Of an operation without activation, such as `ops.sigmoid`, its own name says it.
+    function = getattr(last, "activation", type(last))
+    return getattr(function, "__name__", "").lower()
 
 
 def check_optimizers(gan, optimizers):

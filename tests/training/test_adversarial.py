@@ -548,6 +548,52 @@ def test_players_that_do_not_fit_are_named(change, named):
         GAN(**given | change)
 
 
+def judging(*last):
+    """A discriminator with these layers at its end."""
+    return keras.Sequential([keras.Input((4, 4, 1)), layers.Flatten(), *last])
+
+
+def by_operation(function):
+    judge = judging(layers.Dense(1))
+    return keras.Model(judge.inputs, function(judge.outputs[0]))
+
+
+@pytest.mark.parametrize(
+    "judge, named",
+    [
+        (lambda: judging(layers.Dense(2)), r"one output, scores of .*\(None, 2\)"),
+        (lambda: keras.Sequential([keras.Input((4, 4, 1)), layers.Conv2D(3, 3)]), "2, 2, 3"),
+        (lambda: by_operation(lambda x: [x, x]), r"one output.*\(None, 1\), \(None, 1\)"),
+        (lambda: judging(layers.Dense(1, activation="sigmoid")), "ends in sigmoid"),
+        (lambda: judging(layers.Dense(1), layers.Activation("softmax")), "ends in softmax"),
+        (lambda: by_operation(ops.sigmoid), "ends in sigmoid"),
+        (lambda: by_operation(judging_again), "ends in sigmoid"),
+    ],
+)
+def test_scores_that_are_none_are_named(judge, named):
+    with pytest.raises(ValueError, match=f"`discriminator`: expected .*{named}"):
+        GAN(networks()[0], judge(), latent_shape=(5,))
+
+
+def judging_again(x):
+    last = layers.Dense(1, activation="sigmoid")
+    return keras.Sequential([keras.Input((1,)), layers.SpectralNormalization(last)])(x)
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (4, 4), (4, 4, 1)])
+def test_scores_of_images_and_of_patches_are_taken(shape):
+    image = keras.Input((4, 4, 1))
+    patches = layers.Dense(1)(image)
+    scores = patches if shape[:1] == (4,) else ops.mean(patches, axis=(1, 2))
+    judge = keras.Model(image, ops.reshape(scores, (-1, *shape)))
+    gan = GAN(networks()[0], judge, latent_shape=(5,), seed=7)
+    gan.compile(keras.optimizers.SGD(0.1), keras.optimizers.SGD(0.1))
+    real = np.array(judge(IMAGES)).reshape(16, -1)
+    fake = np.array(judge(gan.generator(latents(16)[0]))).reshape(16, -1)
+    value = np.log1p(np.exp(-real)).mean() + np.log1p(np.exp(fake)).mean()
+    assert fit(gan)["discriminator_loss"][0] == pytest.approx(value, rel=1e-5)
+
+
 ADAM = keras.optimizers.Adam()
 
 
