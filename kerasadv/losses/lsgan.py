@@ -28,7 +28,8 @@ class LSGAN(PerSample):
 
     The generator minimizes `(s_fake - 1)^2 / 2`: images far on the right side of the border are
     pulled towards it as well. Where the discriminator cannot tell, scores are 1/2 and its loss is
-    1/4. (The paper's `a = 0`, `b = c = 1`.)
+    1/4; with `label_smoothing` `a`, `(1 - a) / 2` and `(1 - a)^2 / 4`. (In the paper's words, fake
+    images have the label 0, real ones 1, and the generator wants 1.)
 
     Args:
         label_smoothing: Target of real images is 1 less this, from 0 to below 1 (one-sided).
@@ -55,11 +56,14 @@ class LSGAN(PerSample):
         Mao et al., "Least squares generative adversarial networks", ICCV 2017.
     """
 
-    undecided = 0.5  # The score between real and generated; of the other games it is 0.
-
     def __init__(self, label_smoothing=0.0, name="lsgan", **kwargs):
         super().__init__(name=name, **kwargs)
         self.label_smoothing = check_label_smoothing(label_smoothing)
+
+    @property
+    def undecided(self):
+        """The score between real and generated: the best one where both are equally likely."""
+        return (1 - self.label_smoothing) / 2
 
     def call(self, y_true, y_pred):
         return lsgan(y_true, y_pred, self.label_smoothing)

@@ -1,5 +1,7 @@
 """The minimax game of the first adversarial networks, and its non-saturating form."""
 
+import math
+
 from keras import ops
 
 from kerasadv.losses.per_sample import PerSample
@@ -44,8 +46,10 @@ class Minimax(PerSample):
     With scores `s` as logits, so that `D = sigmoid(s)` is the probability of being real, the value
     of the game is `V = E[log D(real)] + E[log(1 - D(fake))]`. The discriminator maximizes it, and
     this loss is `-V`: `softplus(-s_real) + softplus(s_fake)`, the two terms added. Where it cannot
-    tell fake from real, it is `2 log 2 = 1.386`; where generated images are distributed as the real
-    ones are, it gets no lower.
+    tell fake from real, scores are 0 and the loss is `2 log 2 = 1.386`; where generated images are
+    distributed as the real ones are, it gets no lower. (With `label_smoothing` `a`, scores are
+    `log((1 - a) / (1 + a))` there, and the loss is
+    `-(1 - a) log((1 - a) / 2) - (1 + a) log((1 + a) / 2)`.)
 
     The generator minimizes `V` in the true game (`saturating=True`), `-softplus(s_fake)`, whose
     gradient vanishes as soon as the discriminator is sure. By default it does what the paper does
@@ -89,6 +93,11 @@ class Minimax(PerSample):
             )
         self.saturating = saturating
         self.label_smoothing = check_label_smoothing(label_smoothing)
+
+    @property
+    def undecided(self):
+        """The score between real and generated: the best one where both are equally likely."""
+        return math.log((1 - self.label_smoothing) / (1 + self.label_smoothing))
 
     def call(self, y_true, y_pred):
         return minimax(y_true, y_pred, self.label_smoothing)

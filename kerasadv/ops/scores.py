@@ -1,5 +1,7 @@
 """What a discriminator says of images: one score for each, or one for each patch."""
 
+import numbers
+
 import keras
 from keras import ops
 
@@ -33,9 +35,9 @@ def check_label_smoothing(label_smoothing):
     Raises:
         ValueError: If it is no share from 0 to below 1.
     """
-    if not 0 <= label_smoothing < 1:
+    if not isinstance(label_smoothing, numbers.Real) or not 0 <= label_smoothing < 1:
         raise ValueError(
             "`label_smoothing`: expected a share from 0 to below 1. "
-            f"Received: label_smoothing={label_smoothing}"
+            f"Received: label_smoothing={label_smoothing!r}"
         )
     return label_smoothing

@@ -49,7 +49,14 @@ def test_hinge_least_squares_and_wasserstein_by_hand():
 # What the docstrings say of a discriminator that cannot tell: its best score and what it costs.
 @pytest.mark.parametrize(
     "game, score, value",
-    [(Minimax(), 0, 2 * np.log(2)), (HingeGAN(), 0.3, 2), (LSGAN(), 0.5, 0.25), (WGAN(), 7, 0)],
+    [
+        (Minimax(), 0, 2 * np.log(2)),
+        (Minimax(label_smoothing=0.2), np.log(2 / 3), -0.8 * np.log(0.4) - 1.2 * np.log(0.6)),
+        (HingeGAN(), 0.3, 2),
+        (LSGAN(), 0.5, 0.25),
+        (LSGAN(label_smoothing=0.2), 0.4, 0.16),
+        (WGAN(), 7, 0),
+    ],
 )
 def test_the_value_where_the_discriminator_cannot_tell(game, score, value):
     def undecided(score):
@@ -57,13 +64,18 @@ def test_the_value_where_the_discriminator_cannot_tell(game, score, value):
 
     assert undecided(score) == pytest.approx(value, rel=1e-6)
     assert min(undecided(score + 0.1), undecided(score - 0.1)) >= undecided(score) - 1e-6
+    if isinstance(game, (Minimax, LSGAN)):  # Of which one score alone is the best.
+        assert game.undecided == pytest.approx(score)
 
 
 @games
 def test_a_generator_gains_by_higher_scores(game):
-    low, high = game.generator(FAKE), game.generator(FAKE + 0.01)
-    if game.name != "lsgan":  # Its target is 1, from both sides.
-        assert np.all(np.array(high) < np.array(low))
+    # Of least squares the target is 1, from both sides.
+    fake = 1 - abs(FAKE) - 0.02 if game.name == "lsgan" else FAKE
+    assert np.all(np.array(game.generator(fake + 0.01)) < np.array(game.generator(fake)))
+    if game.name == "lsgan":
+        beyond = 1 + abs(FAKE)
+        assert np.all(np.array(game.generator(beyond + 0.01)) > np.array(game.generator(beyond)))
 
 
 @games
@@ -95,6 +107,8 @@ def test_scores_far_out_stay_finite_in_every_dtype(game):
         (lambda: Minimax(label_smoothing=1), "`label_smoothing`.*Received: label_smoothing=1"),
         (lambda: Minimax(saturating="no"), "`saturating`.*Received: saturating='no'"),
         (lambda: LSGAN(label_smoothing=-0.1), "`label_smoothing`.*-0.1"),
+        (lambda: Minimax(label_smoothing="0.1"), "`label_smoothing`.*label_smoothing='0.1'"),
+        (lambda: LSGAN(label_smoothing=None), "`label_smoothing`.*label_smoothing=None"),
     ],
 )
 def test_bad_arguments_are_named(make, named):

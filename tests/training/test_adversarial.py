@@ -446,6 +446,17 @@ def test_evaluation_changes_nothing_and_has_the_value_of_the_game():
     close(gan, other, atol=0)
 
 
+@pytest.mark.parametrize("loss, score", [(Minimax, np.log(2 / 3)), (LSGAN, 0.4)])
+def test_accuracies_have_their_border_where_smoothed_labels_put_it(loss, score):
+    gan = make(loss(label_smoothing=0.2))
+    last = gan.discriminator.layers[-1]
+    last.kernel.assign(ops.zeros_like(last.kernel))
+    for off, found in ((0.01, (1, 0)), (-0.01, (0, 1))):
+        last.bias.assign([score + off])  # What it says of all images.
+        logs = gan.evaluate(IMAGES, verbose=0, return_dict=True)
+        assert (logs["real_accuracy"], logs["fake_accuracy"]) == found
+
+
 def test_evaluation_looks_at_the_generator_that_images_are_sampled_from():
     gan = make(ema_momentum=0.9)
     fit(gan, epochs=3)
@@ -538,6 +549,7 @@ def test_penalties_are_their_formulas():
         ),
         ({"ema_momentum": 1.0}, "`ema_momentum`.*Received: ema_momentum=1.0"),
         ({"value_range": (1, 0)}, r"`value_range`.*Received: value_range=\(1, 0\)"),
+        ({"value_range": ("a", "b")}, r"`value_range`.*Received: value_range=\('a', 'b'\)"),
         ({"value_range": (0, 1, 2)}, r"`value_range`.*Received: value_range=\(0, 1, 2\)"),
     ],
 )
