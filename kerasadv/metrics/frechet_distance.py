@@ -3,7 +3,6 @@
 from keras import ops
 
 from kerasadv.metrics.through_extractor import ThroughExtractor
-from kerasadv.ops.weights import per_sample
 from kerasadv.saving import register
 
 
@@ -34,10 +33,12 @@ class FrechetDistance(ThroughExtractor):
 
     Input shape:
         `y_true`: real images, `(batch, height, width, channels)`. `y_pred`: generated ones, as many
-        or not. `sample_weight`: how often each of both counts, `(batch,)`.
+        or not. `sample_weight`: how often each of both counts, `(batch,)`; with it, there have to
+        be as many of both.
 
     Raises:
-        ValueError: If `extractor` is neither, or `sample_weight` is not one number per image.
+        ValueError: If `extractor` is neither, or `sample_weight` is not one number per image of
+            each kind.
 
     Example:
     >>> import keras
@@ -60,10 +61,8 @@ class FrechetDistance(ThroughExtractor):
         self._sums = None
 
     def update_state(self, y_true, y_pred, sample_weight=None):
-        weight = per_sample(sample_weight)
-        for kind, images in (("real", y_true), ("generated", y_pred)):
-            x = self.embeddings(images)
-            w = ops.ones_like(x[:, 0]) if weight is None else ops.cast(weight, x.dtype)
+        both = self.embeddings(y_true, y_pred, sample_weight)
+        for kind, (x, w) in zip(("real", "generated"), both):
             count, total, products = self._of(kind, x)
             count.assign_add(ops.sum(w))
             total.assign_add(ops.matmul(w, x))

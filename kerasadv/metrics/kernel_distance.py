@@ -4,7 +4,6 @@ import keras
 from keras import ops
 
 from kerasadv.metrics.through_extractor import ThroughExtractor
-from kerasadv.ops.weights import per_sample
 from kerasadv.saving import register
 
 
@@ -30,11 +29,13 @@ class KernelDistance(ThroughExtractor):
 
     Input shape:
         `y_true`: real images, `(batch, height, width, channels)`. `y_pred`: generated ones, as many
-        or not. `sample_weight`: how much each of both counts, `(batch,)`. A batch counts by the sum
-        of weights of its generated images, one without a pair not at all.
+        or not. `sample_weight`: how much each of both counts, `(batch,)`; with it, there have to be
+        as many of both. A batch counts by the sum of weights of its generated images, one without a
+        pair not at all.
 
     Raises:
-        ValueError: If `extractor` is neither, or `sample_weight` is not one number per image.
+        ValueError: If `extractor` is neither, or `sample_weight` is not one number per image of
+            each kind.
 
     Example:
     >>> import keras
@@ -58,14 +59,6 @@ class KernelDistance(ThroughExtractor):
         self.count = self.add_variable((), "zeros", dtype, name="count")
 
     def update_state(self, y_true, y_pred, sample_weight=None):
-        weight = per_sample(sample_weight)
-        sets = []
-        for images in (y_true, y_pred):
-            x = self.embeddings(images)
-            sets.append(
-                (x, ops.ones_like(x[:, 0]) if weight is None else ops.cast(weight, x.dtype))
-            )
-
         def mean(one, other):
             (x, v), (y, w) = one, other
             kernel = (ops.matmul(x, ops.transpose(y)) / x.shape[-1] + 1) ** 3
@@ -74,7 +67,7 @@ class KernelDistance(ThroughExtractor):
                 pairs = pairs * (1 - ops.eye(ops.shape(v)[0], dtype=v.dtype))
             return ops.divide_no_nan(ops.sum(pairs * kernel), ops.sum(pairs)), ops.sum(pairs)
 
-        real, generated = sets
+        real, generated = self.embeddings(y_true, y_pred, sample_weight)
         (of_real, n), (of_generated, m) = mean(real, real), mean(generated, generated)
         distance = of_real + of_generated - 2 * mean(real, generated)[0]
         count = ops.where(ops.minimum(n, m) > 0, ops.sum(generated[1]), 0)

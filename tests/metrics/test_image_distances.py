@@ -150,6 +150,10 @@ def test_bad_arguments_are_named(metric):
         metric("vgg")
     with pytest.raises(ValueError, match=r"`sample_weight`: .*\(batch,\).*shape \(30, 2\)"):
         metric(pixels()).update_state(REAL[:30], GENERATED, sample_weight=np.ones((30, 2)))
+    with pytest.raises(ValueError, match="`sample_weight`: .*40 weights, 40 real and 30 generated"):
+        metric(pixels()).update_state(REAL, GENERATED, sample_weight=np.ones(40))
+    with pytest.raises(ValueError, match="`sample_weight`: .*20 weights, 30 real and 30 generated"):
+        metric(pixels()).update_state(REAL[:30], GENERATED, sample_weight=np.ones(20))
     # Its config cannot hold the weights of a plain model.
     with pytest.raises(ValueError, match="compile=False"):
         metric.from_config(metric(pixels()).get_config())
