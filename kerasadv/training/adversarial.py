@@ -10,7 +10,7 @@ from kerasadv.losses import Minimax
 from kerasadv.saving import register
 from kerasadv.training import player_checks as checks
 from kerasadv.training.game import Game, spread, within
-from kerasadv.training.sampling import drawn, generated, sheet_of
+from kerasadv.training.sampling import drawn, sample, sheet_of
 
 
 @register
@@ -214,7 +214,7 @@ class GAN(keras.Model):
         }
 
     def fit(self, *args, **kwargs):
-        checks.check_no_weights(kwargs.get("sample_weight"))  # Keras loses them if there is no y.
+        checks.check_no_weights(**kwargs)  # Keras loses them if there is no y.
         return super().fit(*args, **kwargs)
 
     def test_step(self, *args, **kwargs):
@@ -222,6 +222,7 @@ class GAN(keras.Model):
             return super().test_step(*args, **kwargs)
 
     def evaluate(self, *args, **kwargs):
+        checks.check_no_weights(**kwargs)
         self.evaluation_seeds.state.assign([0, 0])
         with within(self, "_evaluating"):
             return super().evaluate(*args, **kwargs)
@@ -257,12 +258,9 @@ class GAN(keras.Model):
             batch_size: How many to make at once.
 
         Returns:
-            A NumPy array, `(number, height, width, channels)`.
+            A NumPy array, float32, `(number, height, width, channels)`.
         """
-        checks.check_numbers(number=number, batch_size=batch_size)
-        seed = np.random.default_rng().integers(2**31) if seed is None else seed
-        latents = keras.random.normal((number, *self.latent_shape), seed=int(seed))
-        return np.concatenate(list(generated(self.sampled(), latents, batch_size)))
+        return sample(self.sampled(), self.latent_shape, number, seed, batch_size)
 
     def pictures(self):
         """Images of always the same latents on one sheet, `(1, height, width, channels)`, uint8.

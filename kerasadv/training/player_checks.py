@@ -188,13 +188,13 @@ def _on_replicas(gan):
     return gan.distribute_strategy.num_replicas_in_sync > 1
 
 
-def check_no_weights(sample_weight):
-    """Raise a `ValueError` for sample weights, which would have no say."""
-    if sample_weight is not None:
-        raise ValueError(
-            "`sample_weight`: expected none; a GAN learns from all images alike. "
-            f"Received: {sample_weight}"
-        )
+def check_no_weights(sample_weight=None, class_weight=None, **others):
+    """Raise a `ValueError` for weights, which would have no say."""
+    for argument, weight in (("sample_weight", sample_weight), ("class_weight", class_weight)):
+        if weight is not None:
+            raise ValueError(
+                f"`{argument}`: expected none; to a GAN all images are alike. Received: {weight}"
+            )
 
 
 def check_numbers(**numbers):
@@ -204,3 +204,11 @@ def check_numbers(**numbers):
             raise ValueError(
                 f"`{argument}`: expected a whole number above 0. Received: {argument}={number!r}"
             )
+
+
+def check_seed(seed):
+    """Raise a `ValueError` for what is no whole number that random numbers can start from."""
+    if not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**32:
+        raise ValueError(
+            f"`seed`: expected a whole number from 0 to 2^32 - 1. Received: seed={seed!r}"
+        )

@@ -3,6 +3,8 @@
 import keras
 import numpy as np
 
+from kerasadv.training import player_checks as checks
+
 
 def drawn(distribution, images, shape, seed_generator):
     """Random numbers for images; those of several replicas are those of one with all images.
@@ -28,11 +30,21 @@ def drawn(distribution, images, shape, seed_generator):
     return share(number, draw)
 
 
+def sample(generator, latent_shape, number, seed, batch_size):
+    """So many images of a generator, as `GAN.generate` gives them."""
+    checks.check_numbers(number=number, batch_size=batch_size)
+    seed = np.random.default_rng().integers(2**31) if seed is None else seed
+    checks.check_seed(seed)
+    latents = keras.random.normal((number, *latent_shape), seed=int(seed))
+    return np.concatenate(list(generated(generator, latents, batch_size)))
+
+
 def generated(generator, latents, batch_size):
-    """Images of a generator: NumPy arrays of so many at once, one after the other."""
+    """Images of a generator: float32 arrays of so many at once, one after the other."""
     for start in range(0, len(latents), batch_size):
         images = generator(latents[start : start + batch_size], training=False)
-        yield keras.ops.convert_to_numpy(images)
+        # NumPy has no bfloat16 of its own.
+        yield keras.ops.convert_to_numpy(keras.ops.cast(images, "float32"))
 
 
 def sheet_of(images, value_range):

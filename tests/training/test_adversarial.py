@@ -203,6 +203,12 @@ def test_sample_weights_are_refused():
     gan = make()
     with pytest.raises(ValueError, match="`sample_weight`: expected none"):
         fit(gan, sample_weight=np.ones(16))
+    with pytest.raises(ValueError, match="`class_weight`: expected none.*Received: {0: 1}"):
+        fit(gan, class_weight={0: 1})
+    with pytest.raises(ValueError, match="`sample_weight`: expected none"):
+        gan.evaluate(IMAGES, sample_weight=np.ones(16), verbose=0)
+    with pytest.raises(ValueError, match="`sample_weight`: expected none"):
+        fit(gan, validation_data=(IMAGES, None, np.ones(16)))
     with pytest.raises(ValueError, match="`sample_weight`: expected none"):
         fit(gan, y=np.ones(16), sample_weight=np.ones(16))
     if TENSORFLOW:
@@ -501,6 +507,19 @@ def test_pictures_of_a_seed_are_always_the_same_and_others_new():
     assert (gan.generate(2) != gan.generate(2)).any()
 
 
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+def test_pictures_are_float32_in_mixed_precision(policy):
+    keras.config.set_dtype_policy(policy)
+    gan = make()
+    assert gan.generator.outputs[0].dtype == policy.removeprefix("mixed_")
+    images = gan.generate(3, seed=0)
+    keras.config.set_dtype_policy("float32")
+    exact = make()
+    exact.generator.set_weights(gan.generator.get_weights())
+    assert images.dtype == np.float32
+    np.testing.assert_allclose(images, exact.generate(3, seed=0), atol=0.02)
+
+
 def test_learns_where_the_data_is():
     # Points around (3, -2): generated ones have to move there.
     points = np.random.default_rng(1).normal([3, -2], 0.5, (512, 2)).astype("float32")
@@ -653,6 +672,10 @@ def test_numbers_of_images_are_checked():
     for given in ({"number": 0}, {"number": 2, "batch_size": 0}, {"number": 1.5}):
         with pytest.raises(ValueError, match="expected a whole number above 0. Received: "):
             gan.generate(**given)
+    for seed in (1.5, "a", -1, 2**32):
+        with pytest.raises(ValueError, match=f"`seed`: expected a whole .*Received: seed={seed!r}"):
+            gan.generate(2, seed=seed)
+    gan.generate(2, seed=2**32 - 1)
 
 
 def test_players_in_another_precision_than_the_gan_are_refused():
