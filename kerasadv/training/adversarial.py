@@ -38,7 +38,7 @@ class GAN(keras.Model):
         ema_momentum: If above 0, `generate` takes the average of the generator's weights before
             each step, of which this share stays at each step; 0.999 is usual.
         seed: Of the latents.
-        value_range: Values of black and white in the images, for pictures of them.
+        value_range: Values of black and white in the images, real and generated ones.
 
     Raises:
         ValueError: If an argument is out of range, or the players do not fit each other.
@@ -213,9 +213,10 @@ class GAN(keras.Model):
             for player in ("generator", "discriminator")
         }
 
-    def fit(self, *args, **kwargs):
+    def fit(self, x=None, *args, **kwargs):
         checks.check_no_weights(**kwargs)  # Keras loses them if there is no y.
-        return super().fit(*args, **kwargs)
+        checks.check_images(x, self.value_range)
+        return super().fit(x, *args, **kwargs)
 
     def test_step(self, *args, **kwargs):
         with within(self, "_in_step"):

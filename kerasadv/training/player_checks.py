@@ -197,6 +197,21 @@ def check_no_weights(sample_weight=None, class_weight=None, **others):
             )
 
 
+def check_images(images, value_range):
+    """Raise a `ValueError` for an array of images that plainly has other values than it should."""
+    if getattr(images, "ndim", None) != 4 or not len(images):
+        return
+    low, high = value_range
+    some = np.asarray(images[:64], "float32")
+    # Standardized images, say, do no harm; those of 0 to 255 differ from others by 100 widths.
+    if abs(some - (low + high) / 2).max() > 5 * (high - low):
+        raise ValueError(
+            "`value_range`: expected the values of black and white of the images to learn from. "
+            f"Received: value_range={value_range}, and images from {some.min():g} to "
+            f"{some.max():g}"
+        )
+
+
 def check_numbers(**numbers):
     """Raise a `ValueError` for what is no whole number above 0."""
     for argument, number in numbers.items():

@@ -174,6 +174,31 @@ def test_a_collapse_is_named_once():
     assert " only 0.00 times " in message
 
 
+@pytest.mark.parametrize("dtype", ["uint8", "float32"])
+def test_images_far_from_the_range_are_named_before_training(dtype):
+    pixels = np.random.default_rng(0).integers(0, 256, (16, 4, 4, 1)).astype(dtype)
+    with pytest.raises(ValueError, match=r"`value_range`: .*=\(-1, 1\), and images from .* to 25"):
+        fit(make(), pixels)
+    fit(make(), pixels / 127.5 - 1)
+    fit(make(), 2 * np.random.default_rng(0).normal(size=(16, 4, 4, 1)))
+
+
+@needs_tensorflow
+@pytest.mark.parametrize("scale, named", [(255, "more than values from -1 to 1"), (1, "collapse")])
+def test_images_far_from_the_range_are_no_collapse(scale, named):
+    import tensorflow as tf
+
+    # All but a collapse: a fifteenth of what real images of -1 to 1 differ, less of others.
+    small = keras.initializers.RandomNormal(stddev=0.02, seed=0)
+    gan = make(rates=(0.0, 0.0), kernel=small)
+    images = scale * np.tile(IMAGES, (4, 1, 1, 1))  # Datasets are not looked into.
+    data = tf.data.Dataset.from_tensor_slices(images).batch(4)
+    with pytest.warns(UserWarning) as said:
+        gan.fit(data, epochs=13, verbose=0, callbacks=[GameWatch()])
+    (message,) = [str(w.message) for w in said if "epoch 13" in str(w.message)]
+    assert named in message
+
+
 def test_a_discriminator_that_has_won_is_named():
     sure = {"real_accuracy": 0.995, "fake_accuracy": 0.999, "spread": 0.9}
     with pytest.warns(UserWarning, match="discriminator has won: .* 99.5% .* 99.9%"):
