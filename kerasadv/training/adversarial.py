@@ -9,8 +9,9 @@ from keras import ops
 from kerasadv.losses import Minimax
 from kerasadv.saving import register
 from kerasadv.training import player_checks as checks
+from kerasadv.training.averaging import average_of, follow
 from kerasadv.training.game import Game, spread, within
-from kerasadv.training.sampling import drawn, sample, sheet_of
+from kerasadv.training.sampling import drawn, random_states, sample, sheet_of
 
 
 @register
@@ -21,9 +22,9 @@ class GAN(keras.Model):
     is that of one with all images, if each gets one of every batch. In the logs are loss and
     accuracy of each player, the `spread` of generated images as a share of that of real ones and,
     on TensorFlow, the norms of both gradients; `evaluate` gives the value of the game. `save`,
-    `save_weights` and callbacks that save keep both players, both optimizers and the state of the
-    random numbers, so that a training that goes on ends as one that was never stopped. Evaluation
-    takes the same latents each time, and the averaged generator if there is one.
+    `save_weights` and callbacks that save keep both players, both optimizers and what random
+    numbers, also of `Dropout`, go on from: a training that goes on ends as one never stopped.
+    Evaluation takes the same latents each time, and the averaged generator if there is one.
 
     Under `mixed_float16` one loss scale serves both players, and a step that is not finite on one
     replica is left out on all; `mixed_bfloat16` needs neither. On the JAX backend, too, the step
@@ -82,11 +83,7 @@ class GAN(keras.Model):
         self.generator, self.discriminator = generator, discriminator
         self.latent_shape = latent_shape
         self.ema_momentum = ema_momentum
-        self.averaged = None
-        if ema_momentum:
-            self.averaged = keras.models.clone_model(generator)
-            self.averaged.set_weights(generator.get_weights())
-            self.averaged.trainable = False
+        self.averaged = average_of(generator) if ema_momentum else None
         self.seed, self.value_range = seed, tuple(value_range)
         self.seed_generator = keras.random.SeedGenerator(seed)
         self.evaluation_seeds = keras.random.SeedGenerator(0)
@@ -118,8 +115,8 @@ class GAN(keras.Model):
                 ends with fewer images than parts, some serve more than once.
             metrics: Metrics of real and of generated images for `evaluate`, such as
                 `kerasadv.metrics.FrechetDistance(extractor)`.
-            **kwargs: `run_eagerly`, `jit_compile`, `steps_per_execution`, `auto_scale_loss`, as for
-                every Keras model.
+            **kwargs: `run_eagerly`, `jit_compile` (XLA draws other latents, and the step is the
+                same), `steps_per_execution`, `auto_scale_loss`, as for every Keras model.
 
         Raises:
             ValueError: If an argument is none of these, or not possible on the Keras backend.
@@ -131,9 +128,7 @@ class GAN(keras.Model):
         }
         rules = {"loss": loss, "penalties": penalties, "metrics": metrics}
         rules["discriminator_steps"] = discriminator_steps
-        checks.check_optimizers(self, optimizers)
-        checks.check_rules(self, **rules)
-        checks.check_keywords(self, kwargs)
+        checks.check_settings(self, optimizers, rules, kwargs)
         of_generator = {id(v) for v in self.generator.trainable_variables}
         self.generator_optimizer, self.discriminator_optimizer = optimizers.values()
         both = keras.optimizers.MultiOptimizer(
@@ -236,10 +231,14 @@ class GAN(keras.Model):
             logs[metric.name] = float("nan") if self._in_step else metric.result()
         return logs
 
+    @property
+    def metrics_names(self):
+        """Of what `evaluate` gives, in its order."""
+        return [name for name in super().metrics_names if name not in self.game.of_training]
+
     def update_average(self):
         if self.averaged is not None:
-            for ours, theirs in zip(self.averaged.weights, self.generator.weights):
-                ours.assign(ours + (1 - self.ema_momentum) * (theirs - ours))
+            follow(self.averaged, self.generator, self.ema_momentum)
 
     def sampled(self):
         """The generator that images are sampled from: its average, if there is one."""
@@ -275,10 +274,12 @@ class GAN(keras.Model):
 
     def save_own_variables(self, store):
         super().save_own_variables(store)
-        store["seed_generator"] = self.seed_generator.state
+        for name, state in random_states(self).items():
+            store[name] = state
 
     def load_own_variables(self, store):
-        self.seed_generator.state.assign(store["seed_generator"])
+        for name, state in random_states(self).items():
+            state.assign(store[name])
 
     def get_config(self):
         return {

@@ -31,7 +31,7 @@ class Checkpoint(keras.callbacks.Callback):
     disk, and older ones than the last two are removed after that, so a kill or a full disk leaves
     the last good one. Of several workers the first one writes. While a model trains, no other
     process can train with a checkpoint in the same directory. What layers draw at random, as
-    `Dropout` does, is not kept: after `restore` they draw anew.
+    `Dropout` does, is not kept, but of a `GAN`: after `restore` they draw anew.
 
     Args:
         directory: Where the checkpoints lie, as `epoch-EPOCHS-step-STEPS-DIGEST.weights.h5`; made

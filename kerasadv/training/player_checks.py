@@ -80,6 +80,13 @@ def _last_activation(model):
     return getattr(function, "__name__", "").lower()
 
 
+def check_settings(gan, optimizers, rules, keywords):
+    """Raise a `ValueError` for what `GAN.compile` cannot use."""
+    check_optimizers(gan, optimizers)
+    check_rules(gan, **rules)
+    check_keywords(gan, keywords)
+
+
 def check_optimizers(gan, optimizers):
     """Raise a `ValueError` for optimizers, by their arguments, that two players cannot have."""
     for argument, optimizer in optimizers.items():

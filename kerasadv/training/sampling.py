@@ -30,6 +30,15 @@ def drawn(distribution, images, shape, seed_generator):
     return share(number, draw)
 
 
+def random_states(model):
+    """The states of a model's random numbers by names, also of layers such as `Dropout`.
+
+    Keras saves none of them.
+    """
+    states = [v for v in model.variables if v.name == "seed_generator_state"]
+    return {f"seed_generator_{number}": state for number, state in enumerate(states)}
+
+
 def sample(generator, latent_shape, number, seed, batch_size):
     """So many images of a generator, as `GAN.generate` gives them."""
     checks.check_numbers(number=number, batch_size=batch_size)

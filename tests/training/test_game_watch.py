@@ -104,6 +104,15 @@ def test_replicas_show_the_distances_of_one_and_ask_once(mirrored, monkeypatch):
     assert found[1] == pytest.approx(found[0], rel=1e-4) and found[0] > 1e-3
 
 
+@pytest.mark.parametrize("loss", [Minimax, WGAN])
+def test_the_list_of_an_evaluation_is_in_the_order_of_the_names(loss):
+    gan = make(loss(), penalties=[kerasadv.training.R1()], metrics=[FrechetDistance(brightness())])
+    assert gan.metrics_names[-1] == "frechet_distance" and "r1" not in gan.metrics_names
+    listed = gan.evaluate(IMAGES, verbose=0)
+    named = gan.evaluate(IMAGES, verbose=0, return_dict=True)
+    assert dict(zip(gan.metrics_names, listed, strict=True)) == named
+
+
 @needs_tensorflow
 def test_distances_come_back_with_a_file(tmp_path):
     image = keras.Input((16, 16, 3))
