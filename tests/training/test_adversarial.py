@@ -393,6 +393,28 @@ def test_two_and_two_epochs_are_four_also_after_a_file(tmp_path):
     assert type(again.loss) is Minimax and again.generator_optimizer.learning_rate == 0.01
 
 
+def test_layers_that_draw_go_on_drawing_after_a_file(tmp_path):
+    def dropping():
+        generator, _ = networks()
+        drops = keras.Sequential([keras.Input((5,)), layers.Dropout(0.5, seed=1), generator])
+        judge = judging(layers.Dropout(0.5, seed=2), layers.Dense(1))
+        gan = GAN(drops, judge, latent_shape=(5,), ema_momentum=0.5, seed=7)
+        gan.compile(keras.optimizers.SGD(0.1), keras.optimizers.SGD(0.2))
+        return gan
+
+    whole, part = dropping(), dropping()
+    fit(whole, epochs=4)
+    fit(part, epochs=2)
+    part.save(tmp_path / "gan.keras")
+    again = keras.saving.load_model(tmp_path / "gan.keras")
+    part.save_weights(tmp_path / "gan.weights.h5")
+    other = dropping()
+    other.load_weights(tmp_path / "gan.weights.h5")
+    for gan in (part, again, other):
+        fit(gan, epochs=2)
+        close(gan, whole, atol=0)
+
+
 @needs_tensorflow
 def test_checkpoints_and_backups_go_on_where_they_were(tmp_path):
     kwargs = {"optimizer": keras.optimizers.Adam, "rate": 0.01}
@@ -518,6 +540,53 @@ def test_pictures_are_float32_in_mixed_precision(policy):
     exact.generator.set_weights(gan.generator.get_weights())
     assert images.dtype == np.float32
     np.testing.assert_allclose(images, exact.generate(3, seed=0), atol=0.02)
+
+
+@needs_tensorflow
+@pytest.mark.parametrize("rules", [{}, {"penalties": [R1(0.5)]}, {"discriminator_steps": 2}])
+def test_a_step_compiled_by_xla_is_the_same_for_the_same_latents(rules, monkeypatch):
+    fixed = latents(16)[0]
+    monkeypatch.setattr(
+        GAN, "latents", lambda self, images, seeds=None: fixed[: ops.shape(images)[0]]
+    )
+    gan, other = make(jit_compile=True, **rules), make(jit_compile=False, **rules)
+    fit(gan)
+    fit(other)
+    close(gan, other, atol=5e-7)
+
+
+@needs_tensorflow
+def test_alternating_replicas_take_the_step_of_one_with_their_parts_together(mirrored):
+    import tensorflow as tf
+
+    found = []
+    # Each of two replicas cuts its own 8 images into halves.
+    together = np.concatenate([IMAGES[k : k + 4] for k in (0, 8, 4, 12)])
+    for strategy, images in ((tf.distribute.get_strategy(), together), (mirrored, IMAGES)):
+        with strategy.scope():
+            gan = make(discriminator_steps=2, penalties=[GradientPenalty(0.5)])
+        data = tf.data.Dataset.from_tensor_slices(images).batch(16)
+        gan.fit(data, epochs=2, shuffle=False, verbose=0)
+        found.append(gan)
+    close(*found)
+
+
+@needs_tensorflow
+def test_a_file_in_mixed_precision_goes_on_with_its_scale(tmp_path):
+    keras.config.set_dtype_policy("mixed_float16")
+    adam = keras.optimizers.Adam
+    whole, part = (make(optimizer=adam, rate=0.01, ema_momentum=0.9) for _ in range(2))
+    fit(whole, epochs=4)
+    fit(part, epochs=2)
+    part.save(tmp_path / "gan.keras")
+    keras.config.set_dtype_policy("float32")  # The file knows.
+    again = keras.saving.load_model(tmp_path / "gan.keras")
+    assert again.dtype_policy.name == "mixed_float16"
+    assert again.generator.layers[0].compute_dtype == "float16"
+    for a, b in zip(part.optimizer.variables, again.optimizer.variables, strict=True):
+        np.testing.assert_array_equal(a, b)
+    fit(again, epochs=2)
+    close(again, whole, atol=0)
 
 
 def test_learns_where_the_data_is():
