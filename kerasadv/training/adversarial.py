@@ -160,16 +160,16 @@ class GAN(keras.Model):
             fake = self.generator(self.latents(images), training=True)
         else:
             fake = self.sampled()(self.latents(images, self.evaluation_seeds), training=False)
-        apart = ops.stop_gradient(fake)
+        seen = ops.stop_gradient(fake)
         real_scores = self.discriminator(images, training=training)
-        fake_scores = self.discriminator(apart, training=training)
+        fake_scores = self.discriminator(seen, training=training)
         caught, _ = self.discriminator.stateless_call(
             [ops.stop_gradient(v.value) for v in self.discriminator.trainable_variables],
             [v.value for v in self.discriminator.non_trainable_variables],
             fake,
             training=training,
         )
-        return {"real": real_scores, "fake": fake_scores, "caught": caught, "generated": apart}
+        return {"real": real_scores, "fake": fake_scores, "caught": caught, "generated": seen}
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         """The sum of what both players minimize; each part has a gradient by one player alone."""

@@ -7,7 +7,7 @@ from kerasadv.layers import ELU, PReLU
 from kerasadv.training.game import spread
 
 # Layers in which no image of a batch touches another.
-_APART = (
+_PER_IMAGE_LAYERS = (
     keras.layers.InputLayer,
     keras.layers.Conv2D,
     keras.layers.Conv2DTranspose,
@@ -114,7 +114,7 @@ def _gradients(gan, images, players):
         "generator": gan.generator.trainable_variables,
     }
 
-    def apart():
+    def separately():
         """One way back for each player."""
         sources = {"discriminator": weights["discriminator"], "generator": [seen]}
         return [
@@ -123,8 +123,8 @@ def _gradients(gan, images, players):
             for gradient in tape.gradient(losses[player], sources[player])
         ]
 
-    if len(players) == 1 or not _apart(gan, fake_scores):
-        gradients = apart()
+    if len(players) == 1 or not _scores_are_independent(gan, fake_scores):
+        gradients = separately()
     else:
         # Both losses reach an image through its score alone, so that their gradients by the image
         # differ by a factor.
@@ -138,7 +138,7 @@ def _gradients(gan, images, players):
 
         # Where the discriminator's own gradient is 0, or nearly, nothing can be had from it.
         enough = tf.reduce_all(1e25 * tf.abs(theirs) > tf.abs(ours))
-        gradients = tf.cond(enough, together, apart)
+        gradients = tf.cond(enough, together, separately)
     if "generator" in players:
         *gradients, of_fake = gradients
         gradients += tape.gradient(
@@ -148,14 +148,16 @@ def _gradients(gan, images, players):
     return gradients, [weight for player in players for weight in weights[player]]
 
 
-def _apart(gan, scores):
+def _scores_are_independent(gan, scores):
     """Whether each image has one score, in floats of full range, that no other image touches."""
     operations = getattr(gan.discriminator, "operations", gan.discriminator.layers)
     return (
         scores.shape[1:] == (1,)
         and gan.dtype_policy.name != "mixed_float16"
         # Exactly these: a subclass may do anything. Operations are layers and what lies between.
-        and all(type(operation) in _APART and _known(operation) for operation in operations)
+        and all(
+            type(operation) in _PER_IMAGE_LAYERS and _known(operation) for operation in operations
+        )
     )
 
 

@@ -49,7 +49,7 @@ class Game:
         return self.loss(real_scores, fake_scores)
 
     def penalty(self, discriminator, real, fake, draw):
-        """The sum of all penalties; `draw` gives a random share of the way for each image."""
+        """The sum of all penalties; `draw` gives an interpolation for each image."""
         total = 0.0
         for penalty in self.penalties:
             values = penalty(discriminator, real, fake, draw())

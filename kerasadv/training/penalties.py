@@ -55,7 +55,7 @@ class R1(_Penalty):
 
     name = "r1"
 
-    def __call__(self, discriminator, real, fake=None, share=None):
+    def __call__(self, discriminator, real, fake=None, interpolation=None):
         """The penalty of each sample, `(batch,)`; only `real` counts."""
         return self.weight / 2 * _squared_gradient(discriminator, _wide(real))
 
@@ -81,7 +81,7 @@ class GradientPenalty(_Penalty):
     >>> steep = keras.Model(inputs, 3 * inputs)
     >>> images = np.zeros((1, 1), "float32")
     >>> penalty = kerasadv.training.GradientPenalty()
-    >>> round(float(penalty(steep, images, images, share=np.array([0.5]))[0]), 4)  # 10 (3 - 1)^2
+    >>> round(float(penalty(steep, images, images, np.array([0.5]))[0]), 4)  # 10 (3 - 1)^2
     40.0
 
     Reference:
@@ -90,11 +90,11 @@ class GradientPenalty(_Penalty):
 
     name = "gradient_penalty"
 
-    def __call__(self, discriminator, real, fake, share):
-        """The penalty of each sample, `(batch,)`; `share` of the way from `real` to `fake`."""
-        real, fake, share = _wide(real), _wide(ops.stop_gradient(fake)), _wide(share)
-        share = ops.reshape(share, (-1, *[1] * (len(real.shape) - 1)))
-        square = _squared_gradient(discriminator, real + share * (fake - real))
+    def __call__(self, discriminator, real, fake, interpolation):
+        """The penalty of each sample, `(batch,)`, at a share `interpolation` of the way to `fake`."""
+        real, fake = _wide(real), _wide(ops.stop_gradient(fake))
+        interpolation = ops.reshape(_wide(interpolation), (-1, *[1] * (len(real.shape) - 1)))
+        square = _squared_gradient(discriminator, real + interpolation * (fake - real))
         # Inside the root, where the gradient of the root is finite at 0.
         return self.weight * ops.square(ops.sqrt(square + 1e-12) - 1)
 

@@ -146,7 +146,7 @@ class OnGenerated:
 
     name = "on_generated"
 
-    def __call__(self, discriminator, real, fake, share):
+    def __call__(self, discriminator, real, fake, interpolation):
         return ops.mean(ops.square(discriminator(fake)), axis=-1)
 
 

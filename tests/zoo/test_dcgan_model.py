@@ -105,11 +105,11 @@ def test_every_pixel_is_reached_by_as_many_weights_as_its_neighbours():
 
 
 def test_the_default_discriminator_judges_each_picture_by_itself():
-    from kerasadv.training.adversarial_step import _APART
+    from kerasadv.training.adversarial_step import _PER_IMAGE_LAYERS
 
     plain = zoo.DCGANDiscriminator(28, filters=2)
     # One way back for both players is exact where layers are of these kinds.
-    assert all(isinstance(layer, _APART) for layer in plain.layers)
+    assert all(isinstance(layer, _PER_IMAGE_LAYERS) for layer in plain.layers)
     images = RNG.uniform(-1, 1, (4, 28, 28, 1)).astype("float32")
     together = np.array(plain(images, training=True))
     alone = np.concatenate([np.array(plain(image[None], training=True)) for image in images])
