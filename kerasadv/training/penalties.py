@@ -91,7 +91,7 @@ class GradientPenalty(_Penalty):
     name = "gradient_penalty"
 
     def __call__(self, discriminator, real, fake, interpolation):
-        """The penalty of each sample, `(batch,)`; 0 as `interpolation` is `real`, and 1 `fake`."""
+        """The penalty of each sample, `(batch,)`; `interpolation` 0 is at `real`, 1 at `fake`."""
         real, fake = _wide(real), _wide(ops.stop_gradient(fake))
         interpolation = ops.reshape(_wide(interpolation), (-1, *[1] * (len(real.shape) - 1)))
         square = _squared_gradient(discriminator, real + interpolation * (fake - real))
