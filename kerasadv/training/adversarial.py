@@ -81,8 +81,7 @@ class GAN(keras.Model):
         limits = {"ema_momentum": ema_momentum, "value_range": value_range}
         checks.check_players(generator, discriminator, latent_shape, self.dtype_policy, **limits)
         self.generator, self.discriminator = generator, discriminator
-        self.latent_shape = latent_shape
-        self.ema_momentum = ema_momentum
+        self.latent_shape, self.ema_momentum = latent_shape, ema_momentum
         self.averaged = average_of(generator) if ema_momentum else None
         self.seed, self.value_range = seed, tuple(value_range)
         self.seed_generator = keras.random.SeedGenerator(seed)
@@ -136,6 +135,8 @@ class GAN(keras.Model):
         )
         super().compile(optimizer=both, **kwargs)
         self.loss, self.discriminator_steps = loss, discriminator_steps
+        for metric in [*self._metrics]:  # Of an earlier `compile`.
+            self._tracker.untrack(metric)
         self.game = Game(loss, penalties)
         self._means, self._image_metrics = self.game.means, list(metrics)  # Here Keras finds them.
         self._settings = {**optimizers, **rules, **kwargs}
@@ -246,8 +247,7 @@ class GAN(keras.Model):
 
     def latents(self, images, seeds=None):
         """A latent for each image."""
-        seeds = self.seed_generator if seeds is None else seeds
-        return drawn(keras.random.normal, images, self.latent_shape, seeds)
+        return drawn(keras.random.normal, images, self.latent_shape, seeds or self.seed_generator)
 
     def generate(self, number, seed=None, batch_size=64):
         """Images of the generator, or of the average of its weights if there is one.

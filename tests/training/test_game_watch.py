@@ -108,9 +108,14 @@ def test_replicas_show_the_distances_of_one_and_ask_once(mirrored, monkeypatch):
 def test_the_list_of_an_evaluation_is_in_the_order_of_the_names(loss):
     gan = make(loss(), penalties=[kerasadv.training.R1()], metrics=[FrechetDistance(brightness())])
     assert gan.metrics_names[-1] == "frechet_distance" and "r1" not in gan.metrics_names
-    listed = gan.evaluate(IMAGES, verbose=0)
-    named = gan.evaluate(IMAGES, verbose=0, return_dict=True)
-    assert dict(zip(gan.metrics_names, listed, strict=True)) == named
+    sgd = keras.optimizers.SGD
+    for again in (False, True):
+        if again:  # Nothing is left of the settings before.
+            gan.compile(sgd(0.1), sgd(0.1), WGAN())
+            assert len(gan.metrics_names) == 4
+        listed = gan.evaluate(IMAGES, verbose=0)
+        named = gan.evaluate(IMAGES, verbose=0, return_dict=True)
+        assert dict(zip(gan.metrics_names, listed, strict=True)) == named
 
 
 @needs_tensorflow
