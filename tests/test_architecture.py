@@ -44,6 +44,12 @@ MAY_IMPORT = {
     "zoo.__main__": {"zoo"},
     "zoo.catalogue": {"zoo.download"},
     "zoo.formats": set(),
+    "zoo.pictures": {
+        "PIL",
+        "kerasadv.data",
+        "kerasadv.training.run_files",
+        "numpy",
+    },
     "zoo.weights": {"keras", "numpy", "kerasadv.training.run_files", "zoo"},
     "zoo.weights_layout": {
         "h5py",
@@ -73,6 +79,14 @@ MAY_IMPORT = {
     "zoo.noisy_labels.train": {"keras", "tensorflow", "kerasadv", "zoo"},
     "zoo.style_transfer": {"keras", "numpy", "PIL", "kerasadv", "zoo"},
     "zoo.style_transfer.data": {"keras", "numpy", "PIL", "tensorflow", "kerasadv", "zoo"},
+    "zoo.style_transfer.tiles": {
+        "keras",
+        "numpy",
+        "tensorflow",
+        "kerasadv.layers",
+        "kerasadv.saving",
+        "zoo",
+    },
     "zoo.style_transfer.optimize": {
         "keras",
         "numpy",

@@ -56,6 +56,8 @@ def _eight_bits(picture: Image.Image) -> Image.Image:
     """Grey of 16 bit, or of any numbers, as 8 bit; what is see-through stays so."""
     values = np.asarray(picture).astype("float64")
     wide = picture.mode.startswith("I;16") or picture.mode == "I" and values.max(initial=0) > 255
+    if picture.mode == "F" and values.max(initial=0) <= 1:
+        values = 255 * values  # Where it is no picture in black, that is what 1 means.
     # 65535 becomes 255.
     grey = (values / 257 if wide else values).clip(0, 255).round().astype("uint8")
     hidden = picture.info.get("transparency")
@@ -63,23 +65,6 @@ def _eight_bits(picture: Image.Image) -> Image.Image:
         return Image.fromarray(grey)
     alpha = np.where(values == hidden, 0, 255).astype("uint8")
     return Image.merge("LA", [Image.fromarray(grey), Image.fromarray(alpha)])
-
-
-def check_target(target: Path, inputs: Iterable[str | os.PathLike] = ()) -> Path:
-    """The path of a picture to write, if one can be written there; its folder is made.
-
-    Raises:
-        DataError: If its ending is that of no picture, or it is a directory or one of `inputs`.
-    """
-    # Pillow registers what it only reads as well.
-    if Image.registered_extensions().get(target.suffix.lower()) not in Image.SAVE:
-        raise DataError(f"{target}: is no kind of picture that can be written; try .png")
-    if target.is_dir():
-        raise DataError(f"{target}: is a directory; name a file")
-    if target.resolve() in [Path(path).resolve() for path in inputs]:
-        raise DataError(f"{target}: is one of the photos, which would be lost")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    return target
 
 
 def read_mask(
@@ -234,7 +219,7 @@ def open_picture(source: str | os.PathLike | bytes, name: str | None = None) -> 
         raise DataError(f"{called}: there is no such file") from None
     except UnidentifiedImageError:
         raise DataError(f"{called}: cannot be read as a picture (no known format)") from None
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except Exception as error:  # Of a malformed file Pillow's readers raise anything.
         reason = getattr(error, "strerror", None) or str(error).split("\n")[0]
         raise DataError(f"{called}: cannot be read as a picture ({reason})") from None
     return picture

@@ -17,6 +17,10 @@ def application(name, weights, **arguments):
     Raises:
         ValueError: If the weights cannot be found or do not fit.
     """
+    if not isinstance(weights, (str, os.PathLike, type(None))):
+        raise ValueError(
+            f"`weights`: expected 'imagenet', None or the path of a file. Received: {weights!r}"
+        )
     if weights not in ("imagenet", None) and not os.path.isfile(weights):
         raise ValueError(
             "`weights`: expected 'imagenet', None or the path of a file. "

@@ -172,6 +172,14 @@ class Perceptual(PerSample):
                 f"Received: content={content}, style={style}"
             )
         self.paintings = None if paintings is None else _gram_matrices(paintings, self.style)
+        if hasattr(extractor, "outputs"):
+            for layer, matrices in (self.paintings or {}).items():
+                channels = extractor.output[layer].shape[-1]
+                if channels not in (None, matrices.shape[-1]):
+                    raise ValueError(
+                        f"`paintings`: expected Gram matrices of {channels} channels for "
+                        f"{layer!r}. Received: shape {tuple(matrices.shape)}"
+                    )
         # Not as an attribute: Keras saves the weights of what it finds there.
         self._extractor = lambda: extractor
         self._terms = Terms([t for t in ("content", "style") if getattr(self, t)])
@@ -213,9 +221,8 @@ class Perceptual(PerSample):
 
 def _check_shapes(true, pred, shares, with_content):
     expected = [*(pred[:-1] if with_content else true[:-1]), pred[-1] and pred[-1] + shares]
-    if len(true) != len(pred) or any(
-        None not in (a, b) and a != b for a, b in zip(true[1:], expected[1:])
-    ):
+    expected[0] = pred[0]
+    if len(true) != len(pred) or any(None not in (a, b) and a != b for a, b in zip(true, expected)):
         behind = f" and, behind them, the shares of {shares} paintings" if shares else ""
         raise ValueError(
             f"`y_true`: expected images of the shape of `y_pred`{behind}. "

@@ -52,8 +52,8 @@ class TotalVariation(PerSample):
 
     | code | is this loss with | times |
     |---|---|---|
-    | Johnson et al. (its gradient) | `beta=2` | `height * width * channels / 2` |
-    | keras.io's style transfer | `beta=2.5` | `height * width * channels`, over the batch |
+    | Johnson et al. (its gradient) | `beta=2` | `batch * height * width * channels / 2` |
+    | keras.io's style transfer | `beta=2.5` | `batch * height * width * channels` |
     | `tf.image.total_variation` | no `beta`: `abs(dx) + abs(dy)` | |
 
     Args:

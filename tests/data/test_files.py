@@ -32,6 +32,25 @@ def test_reads_grey_rgba_palette_and_16_bit(tmp_path):
     np.testing.assert_array_equal(read_image(path, channels=1)[..., 0], GREY)
 
 
+@pytest.mark.parametrize("white", [1, 255])
+def test_floating_point_numbers_up_to_1_are_shares_of_white(tmp_path, white):
+    path = tmp_path / "picture.tif"
+    Image.fromarray((GREY / np.float32(255 / white)).astype("float32")).save(path)
+    np.testing.assert_array_equal(read_image(path, channels=1)[..., 0], GREY)
+
+
+def test_whatever_a_reader_raises_names_the_file(tmp_path, monkeypatch):
+    path = tmp_path / "picture.png"
+    Image.fromarray(RGB).save(path)
+
+    def raising(self):
+        raise TypeError("unsupported operand")  # As of some malformed TIFF files.
+
+    monkeypatch.setattr(Image.Image, "load", raising)
+    with pytest.raises(DataError, match="picture.png: cannot be read as a picture .unsupported"):
+        read_image(path)
+
+
 def test_a_background_shows_through_transparent_parts(tmp_path):
     path = tmp_path / "picture.png"
     Image.fromarray(np.dstack([RGB, GREY])).save(path)

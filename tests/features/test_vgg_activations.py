@@ -84,6 +84,8 @@ def test_files_that_do_not_fit_are_named(saved, tmp_path):
         vgg(name, ["block1_conv1"], weights=broken)
     with pytest.raises(ValueError, match="`weights`.*gone.h5', where there is none"):
         vgg(name, ["block1_conv1"], weights=str(tmp_path / "gone.h5"))
+    with pytest.raises(ValueError, match="`weights`: expected 'imagenet', None or .*Received: 5"):
+        vgg(name, ["block1_conv1"], weights=5)
 
 
 @pytest.mark.parametrize("value_range", [(0, 1), (-1, 1), [20, 30]])

@@ -309,6 +309,8 @@ def test_an_extractor_built_for_two_replicas_gives_the_step_of_one(mirrored):
         ({"style": {"pixels": 1.0}, "paintings": {}}, "paintings"),
         ({"style": {"pixels": 1.0}, "paintings": {"pixels": np.ones((3, 4))}}, "paintings"),
         ({"style": {"pixels": 1.0}, "paintings": {"pixels": np.ones(3)}}, "paintings"),
+        ({"style": {"pixels": 1.0}, "paintings": {"pixels": np.eye(1)}}, "paintings"),
+        ({"style": {"pixels": 1.0}, "paintings": {"pixels": np.eye(4)}}, "paintings"),
         (
             {
                 "style": {"pixels": 1.0, "half": 1.0},
@@ -328,7 +330,7 @@ def test_a_model_that_returns_no_dictionary_is_refused():
         Perceptual(painter(), {"pixels": 1.0})
 
 
-@pytest.mark.parametrize("shape", [(3, 6, 8, 4), (3, 6, 8), (3, 5, 8, 3)])
+@pytest.mark.parametrize("shape", [(3, 6, 8, 4), (3, 6, 8), (3, 5, 8, 3), (1, 6, 8, 3)])
 def test_targets_of_another_shape_are_named(shape):
     with pytest.raises(ValueError, match="`y_true`.*shape of `y_pred`.*Received"):
         perceptual(np.zeros(shape, "float32"), PRED, eyes(), content={"pixels": 1.0})

@@ -98,6 +98,13 @@ def test_faults_are_one_line(change, message, material, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+def test_a_network_that_paints_no_numbers_is_refused(material, tmp_path, monkeypatch):
+    monkeypatch.setattr(measure, "loss_of", lambda *arguments: float("nan"))
+    with pytest.raises(SystemExit) as caught:
+        measure.main(argv(material, tmp_path / "out"))
+    assert "expected a network that paints" in str(caught.value.code)
+
+
 def test_photos_of_one_name_are_refused(material, tmp_path):
     (tmp_path / "a.png").write_bytes((material / "a.png").read_bytes())
     with pytest.raises(SystemExit, match="a.png: has the name of another photo"):

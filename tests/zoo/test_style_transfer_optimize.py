@@ -107,7 +107,7 @@ def test_the_command_paints_a_photo(tmp_path, capsys):
         ({"photo": "gone.png"}, "gone.png: there is no such file"),
         ({"--painting": "gone.png"}, "gone.png: there is no such file"),
         ({"--vgg": "gone.h5"}, "gone.h5', where there is none"),
-        ({"--output": "o.psd"}, "o.psd: is no kind of picture"),
+        ({"--output": "o.psd"}, "o.psd: expected one of .png"),
         ({"--output": "p.png"}, "p.png: is one of the photos, which would be lost"),
         ({"--size": "9"}, "--size: expected at least 16. Received: 9"),
         ({"--style-weight": "-1"}, "--style-weight: expected a number of at least 0. Received: -1"),

@@ -153,12 +153,40 @@ def test_broken_and_tiny_photos_do_not_stop_the_others(weights, tmp_path, capsys
     assert len(errors) == 4
 
 
+def test_what_a_kind_of_picture_cannot_hold_is_said_and_nothing_is_lost(weights, tmp_path, capsys):
+    photo, target = tmp_path / "wide.png", tmp_path / "kept.webp"
+    Image.new("RGB", (16384, 16)).save(photo)  # One column more than WebP takes.
+    Image.fromarray(COLOURS).save(target)
+    before = target.read_bytes()
+    assert run(weights, photo, "--style", "scream", "--output", target) == 1
+    assert "kept.webp: cannot hold 16384 x 16 pixels" in capsys.readouterr().err
+    assert target.read_bytes() == before and len(list(tmp_path.iterdir())) == 2
+
+
+def test_what_is_painted_when_it_is_stopped_is_kept(weights, tmp_path, monkeypatch, capsys):
+    for name in "ab":
+        Image.fromarray(COLOURS).save(tmp_path / f"{name}.png")
+    whole = paint.Painter.__call__
+
+    def stopped(self, image, shares, done=[]):  # noqa: B006  What is kept from call to call.
+        if len(done) == 3:  # The first photo in all styles.
+            raise KeyboardInterrupt
+        done.append(image)
+        return whole(self, image, shares)
+
+    monkeypatch.setattr(paint.Painter, "__call__", stopped)
+    photos = [tmp_path / "a.png", tmp_path / "b.png"]
+    assert run(weights, *photos, "--style", "all", "--output", tmp_path / "sheet.png") == 130
+    assert "stopped" in capsys.readouterr().err
+    assert 40 < read(tmp_path / "sheet.png").shape[0] < 90  # one row
+
+
 def test_a_photo_too_narrow_for_a_sheet_does_not_spoil_it(weights, tmp_path, capsys):
     Image.fromarray(COLOURS).save(tmp_path / "good.png")
     Image.new("RGB", (3000, 30)).save(tmp_path / "narrow.png")  # 384 x 4 in a sheet
     photos = [tmp_path / "narrow.png", tmp_path / "good.png"]
     assert run(weights, *photos, "--style", "all", "--output", tmp_path / "sheet.png") == 1
-    assert "narrow.png: is 384 x 4 pixels" in capsys.readouterr().err
+    assert "narrow.png (3000 x 30 pixels, reduced): is 384 x 4 pixels" in capsys.readouterr().err
     assert read(tmp_path / "sheet.png").shape[0] > 40
 
 
@@ -235,8 +263,10 @@ def test_nothing_is_overwritten_unasked(weights, tmp_path):
         ((photo, "--output", photo), "is one of the photos"),
         ((photo, tmp_path / "x" / "photo.jpg", "--output", tmp_path), "several photos of this"),
         ((photo, tmp_path / "b.png", "--output", tmp_path / "o.png"), "expected a folder"),
-        ((photo, "--output", tmp_path / "o.txt"), "no kind of picture"),
-        ((photo, "--output", tmp_path / "o.psd"), "no kind of picture"),  # Pillow only reads it.
+        ((photo, "--output", tmp_path / "o.txt"), "o.txt: expected one of .png, .jpg"),
+        # Pillow only reads the first, and makes the second no larger than 256 pixels.
+        ((photo, "--output", tmp_path / "o.psd"), "expected one of .png"),
+        ((photo, "--output", tmp_path / "o.ico"), "expected one of .png"),
     ):
         message = run(weights, *argv, "--style", "scream")
         assert message.startswith("error: ") and words in message and "\n" not in message

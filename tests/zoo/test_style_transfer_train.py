@@ -108,9 +108,13 @@ def test_the_loss_falls(material, tmp_path):
     assert last[0] < 0.8 * first[0]
 
 
-def test_a_training_may_go_on_from_weights(material, run, tmp_path):
-    again = options(material, "--output", tmp_path / "run", "--learning-rate", 1e-9)
-    train.main([*again, "--weights", str(run / "model.weights.h5")])
+def test_a_training_may_go_on_from_weights(material, run, tmp_path, stopped_after_one_epoch):
+    again = options(material, "--learning-rate", 1e-9)
+    start = tmp_path / "start.weights.h5"
+    start.write_bytes((run / "model.weights.h5").read_bytes())
+    stopped_after_one_epoch(train.main, [*again, "--weights", str(start)], tmp_path / "run")
+    start.unlink()  # To go on from a checkpoint takes no more than that.
+    train.main(["--resume", str(tmp_path / "run")])
     before, after = (zoo.StyleTransfer(2, 2, 1) for _ in range(2))
     before.load_weights(run / "model.weights.h5")
     after.load_weights(tmp_path / "run" / "model.weights.h5")

@@ -12,13 +12,12 @@ from pathlib import Path
 
 import keras
 import numpy as np
-from PIL import Image
 
 from kerasadv.data import DataError
-from kerasadv.data.files import check_target
 from kerasadv.training.sampling import generated, sheet
 from zoo.dcgan.data import unscale
 from zoo.dcgan.model import DCGANGenerator
+from zoo.pictures import check_target, write_picture
 from zoo.weights import trained
 
 # Pictures in a row that walks from one latent to another.
@@ -98,8 +97,7 @@ def make(generator: keras.Model, latents: np.ndarray, progress: bool = False) ->
 
 def save(images: np.ndarray, target: Path, columns: int | None = None) -> None:
     """Write pictures as one sheet."""
-    page = sheet(images, columns)
-    Image.fromarray(page[..., 0] if page.shape[-1] == 1 else page).save(target, quality=92)
+    write_picture(sheet(images, columns), target)
 
 
 def main(argv: list[str] | None = None) -> None:

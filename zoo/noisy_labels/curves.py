@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from zoo.pictures import write_picture
+
 # Of Okabe and Ito's palette, which colour-blind readers can tell apart.
 _COLOURS = ((0, 114, 178), (213, 94, 0), (0, 158, 115), (204, 121, 167), (230, 159, 0))
 _INK, _GRID = (40, 40, 40), (222, 222, 222)
@@ -90,7 +92,7 @@ class _Sheet:
         self._picture.paste(other._picture, (corner[0] * _SCALE, corner[1] * _SCALE))
 
     def save(self, path: Path) -> None:
-        self._picture.resize(self.size, Image.Resampling.LANCZOS).save(path)
+        write_picture(self._picture.resize(self.size, Image.Resampling.LANCZOS), path)
 
 
 class _Axes:

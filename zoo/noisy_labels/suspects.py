@@ -7,6 +7,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from zoo.noisy_labels.data import Data
+from zoo.pictures import write_picture
 
 
 def ranking(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -54,7 +55,7 @@ def save_sheet(
         for row, (words, colour) in enumerate(zip((given, believed), colours.values())):
             place_of_words = (left, top + side + row * line)
             draw.text(place_of_words, _fitted(draw, words, side), fill=colour)
-    sheet.save(path)
+    write_picture(sheet, path)
 
 
 def _fitted(draw, text: str, width: int) -> str:

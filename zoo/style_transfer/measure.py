@@ -166,6 +166,11 @@ def _measure(model, objective, squares, options):
         image = squares[photo]
         painted = model.predict_on_batch([image[None].astype("float32"), shares[None]])[0]
         loss = loss_of(objective, image, shares, painted)
+        if not np.isfinite(loss):
+            raise ValueError(
+                f"--weights: expected a network that paints. {photo} in the style {style}: loss "
+                f"{loss}"
+            )
         iterations = worth(objective, image, shares, loss, options.most, options.start)
         row = {"photo": photo, "pixels": pixels[photo], "style": style}
         rows.append(row | {"loss": loss, "iterations": iterations})

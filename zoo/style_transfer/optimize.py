@@ -18,10 +18,10 @@ import tensorflow as tf
 from scipy.optimize import Bounds, minimize
 
 from kerasadv.data import DataError, read_image
-from kerasadv.data.files import check_target
+from zoo.pictures import check_target, write_picture
 from zoo.style_transfer.data import SMALLEST, check_size
 from zoo.style_transfer.objective import STYLE_WEIGHT, Objective
-from zoo.style_transfer.paint import reduced, save
+from zoo.style_transfer.paint import reduced
 
 
 def optimize(
@@ -137,9 +137,12 @@ def main(argv: list[str] | None = None) -> None:
             bar.update(iteration, [("loss", loss)])
 
         picture = optimize(objective, photo, np.ones(1), arguments.iterations, watch=watch)
-        save(picture.round().astype("uint8"), target)
+        write_picture(picture.round().astype("uint8"), target)
     except (ValueError, OSError) as error:
         sys.exit(f"error: {(str(error) or repr(error)).splitlines()[0]}")
+    except KeyboardInterrupt:
+        print("\nstopped", file=sys.stderr)
+        sys.exit(130)
     print(target)
 
 

@@ -16,9 +16,9 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from kerasadv.data import DataError, read_image
-from kerasadv.data.files import check_target
 from kerasadv.training.run_files import MODEL, read_json
 from zoo.catalogue import named, table
+from zoo.pictures import check_target, write_picture
 from zoo.style_transfer.data import SMALLEST, check_size
 from zoo.style_transfer.model import StyleTransfer
 from zoo.style_transfer.tiles import Painter
@@ -171,31 +171,37 @@ def main(argv: list[str] | None = None) -> None:
         targets = _targets(photos, arguments.style, arguments.output)
     except (ValueError, OSError) as error:
         sys.exit(f"error: {error}")
-    painter, rows, saved, failed = Painter(model), [], [], False
+    painter, rows, saved, failed = Painter(model), [], [], 0
     bar = keras.utils.Progbar(len(photos), unit_name="photo")
     for done, (photo, target) in enumerate(zip(photos, targets), start=1):
         try:
             image = read_image(photo, background="white")
             size = arguments.size or (SHEET if everything else max(image.shape))
-            image = check_size(reduced(image, size), str(photo))
+            image, (height, width) = reduced(image, size), image.shape[:2]
+            less = f" ({width} x {height} pixels, reduced)" if image.shape[1] < width else ""
+            check_size(image, f"{photo}{less}")
             if everything:
                 rows.append([image, *(painter(image, shares) for shares in mixes)])
             else:
-                save(painter(image, mixes[0]), target)
+                write_picture(painter(image, mixes[0]), target)
                 saved.append(target)
         except (DataError, OSError) as error:  # The other photos are still worth painting.
             print(f"\nerror: {error}", file=sys.stderr)
-            failed = True
+            failed = 1
+        except KeyboardInterrupt:
+            print("\nstopped", file=sys.stderr)
+            failed = 130
+            break
         bar.update(done)
     if rows:
         try:
-            save(sheet(rows, ["photo", *styles]), targets[0])
+            write_picture(sheet(rows, ["photo", *styles]), targets[0])
             saved.append(targets[0])
-        except OSError as error:
+        except (DataError, OSError) as error:
             sys.exit(f"\nerror: {error}")
     for target in saved:
         print(target)
-    sys.exit(1 if failed else 0)
+    sys.exit(failed)
 
 
 def _targets(photos: list[Path], style: str, output: str | None) -> list[Path]:
@@ -223,11 +229,6 @@ def reduced(image: np.ndarray, long: int) -> np.ndarray:
     picture = Image.fromarray(image)
     picture.thumbnail((long, long), Image.Resampling.LANCZOS)
     return np.asarray(picture)
-
-
-def save(image: np.ndarray, target: Path) -> None:
-    """Write a picture."""
-    Image.fromarray(image).save(target, quality=92)
 
 
 if __name__ == "__main__":

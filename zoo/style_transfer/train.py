@@ -11,7 +11,6 @@ from typing import Literal
 
 import keras
 import numpy as np
-from PIL import Image
 
 import kerasadv
 from kerasadv.data import DataError
@@ -19,6 +18,7 @@ from kerasadv.training import cluster
 from kerasadv.training import recipe as recipes
 from kerasadv.training.command import command
 from kerasadv.training.run_files import MODEL, read_json, weights_of, write_bytes, write_json
+from zoo.pictures import write_picture
 from zoo.style_transfer import data as datasets
 from zoo.style_transfer.model import StyleTransfer
 from zoo.style_transfer.objective import STYLE_WEIGHT, Objective
@@ -88,10 +88,13 @@ def train(recipe: Recipe, photos: datasets.Photos, paintings: dict, run: Path) -
     keras.utils.set_random_seed(recipe.seed)
     with strategy.scope():
         objective = Objective(paintings, recipe.vgg, recipe.style_weight)
-        model = StyleTransfer(**arguments, weights=recipe.weights)
+        model = StyleTransfer(**arguments)
         model.compile(optimizer(recipe, crops.steps_per_epoch), loss=objective.loss())
         checkpoint = kerasadv.training.Checkpoint(run / "checkpoint", crops)
         checkpoint.restore(model)
+        if not checkpoint.resumed and recipe.weights is not None:
+            start = StyleTransfer(**arguments, weights=recipe.weights)
+            model.set_weights(start.get_weights())
     # The first thing on disk, once everything that could be wrong has been built.
     described = {"styles": objective.styles, "filters": recipe.filters}
     chief = cluster.is_chief(strategy)
@@ -114,7 +117,7 @@ def train(recipe: Recipe, photos: datasets.Photos, paintings: dict, run: Path) -
     terms = gallery(trained)
     rows = np.split(terms.pop("painted"), len(paintings) + 1, axis=2)
     page = sheet(list(zip(*rows)), ["photo", *objective.styles])
-    Image.fromarray(page).save(run / "painted.png")
+    write_picture(page, run / "painted.png")
     result = {
         "loss": sum(terms.values()) / len(paintings),
         "held_back_photos": len(gallery.photos),
@@ -185,7 +188,7 @@ def check(recipe: Recipe) -> None:
 
 def main(argv: list[str] | None = None) -> None:
     """The command line: a recipe from options or from a run to resume, then `train`."""
-    movable = ("data_dir", "styles", "vgg", "weights", "strategy")
+    movable = ("data_dir", "styles", "vgg", "strategy")
     run, result = command(
         "zoo.style_transfer.train", __doc__, Recipe, _load_and_train, movable, argv
     )

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import keras
 import numpy as np
-from PIL import Image
 
 from kerasadv.data import DataError, overlay, read_image
 from zoo.catalogue import table
+from zoo.pictures import write_picture
 from zoo.unet.model import UNet
 from zoo.weights import trained
 
@@ -69,16 +69,15 @@ def main(argv: list[str] | None = None) -> None:
     for picture in map(Path, arguments.pictures):
         try:
             image = read_image(picture, channels=model.input_shape[-1])
-        except DataError as error:  # The other pictures are still worth labelling.
+            labels = label(model, image)
+            mask = labels * 255 if model.output_shape[-1] == 1 else labels
+            for kind, array in (("mask", mask), ("overlay", overlay(image, labels))):
+                path = output / f"{picture.stem}_{kind}.png"
+                write_picture(array, path)
+                print(path)
+        except (DataError, OSError) as error:  # The other pictures are still worth labelling.
             print(f"error: {error}", file=sys.stderr)
             failed = True
-            continue
-        labels = label(model, image)
-        mask = labels * 255 if model.output_shape[-1] == 1 else labels
-        for kind, array in (("mask", mask), ("overlay", overlay(image, labels))):
-            path = output / f"{picture.stem}_{kind}.png"
-            Image.fromarray(array).save(path)
-            print(path)
     sys.exit(1 if failed else 0)
 
 

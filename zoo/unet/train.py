@@ -12,7 +12,6 @@ from typing import Literal
 
 import keras
 import numpy as np
-from PIL import Image
 
 import kerasadv
 from kerasadv.data import DataError
@@ -20,6 +19,7 @@ from kerasadv.training import cluster
 from kerasadv.training import recipe as recipes
 from kerasadv.training.command import command
 from kerasadv.training.run_files import weights_of, write_bytes, write_json
+from zoo.pictures import write_picture
 from zoo.unet import data as datasets
 from zoo.unet.model import UNet
 from zoo.unet.predict import label
@@ -169,7 +169,7 @@ def report(model: keras.Model, data: datasets.Data, run: Path) -> dict:
         [guess for _, _, guess in picked],
         [f"{example.name}  Dice {dice:.3f}" for dice, example, _ in picked],
     )
-    Image.fromarray(sheet).save(run / "predictions.png")
+    write_picture(sheet, run / "predictions.png")
     return {
         "held_back_images": len(rows),
         "without_foreground": sum(not example.mask.any() for example in data.held_back),
