@@ -153,8 +153,8 @@ def test_a_sheet_shows_each_picture_in_its_place(channels, tmp_path):
         (("--seed", -1), "--seed: expected a whole number of at least 0. Received: -1"),
         (("--npz", "a.npy"), "--npz: expected a file that ends in .npz. Received: a.npy"),
         (("--output", "a.txt"), "a.txt: expected one of .png"),
-        (("--output", "a.psd"), "a.psd: is no kind of picture"),  # Pillow only reads it.
-        (("--output", "a"), "a: is no kind of picture"),
+        (("--output", "a.psd"), "a.psd: expected one of .png"),  # Pillow only reads it.
+        (("--output", "a"), "a: expected one of .png"),
         (("--number", 10**14, "--npz", "a.npz"), "allocate"),
     ],
 )

@@ -20,8 +20,8 @@ def StyleTransfer(  # noqa: N802  A class name, as the models of keras.applicati
 
     Down to a quarter of the size, residual blocks there, and up again, by interpolation and a
     convolution, which leave no checkerboard. Differs from Johnson et al. in normalization that
-    depends on the style and reflection padding everywhere, both as in Dumoulin et al., and in that
-    pixels have no limits while training.
+    depends on the style and reflection padding everywhere, both as in Dumoulin et al., in growing
+    by interpolation, and in that pixels have no limits while training.
 
     Args:
         num_styles: Number of styles.
