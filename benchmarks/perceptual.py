@@ -70,10 +70,12 @@ def main():
         "one pass per term": PerTerm(),
     }
     steps = [step(arguments, images, loss) for loss in losses.values()]
-    seconds = medians(steps, arguments.rounds)
-    print(f"{shape[0]} images of {shape[1]} x {shape[2]}, medians of alternating runs")
-    for name, median in zip(losses, seconds):
-        print(f"{name:32} {median:7.3f} s a step {median / seconds[0]:6.2f} of the floor")
+    seconds = timed(steps, arguments.rounds)
+    # A machine that slows down slows all of a round, so what is compared are runs of one round.
+    ratios = np.median(seconds / seconds[:, :1], axis=0)
+    print(f"{shape[0]} images of {shape[1]} x {shape[2]}, medians of {arguments.rounds} rounds")
+    for name, median, ratio in zip(losses, np.median(seconds, axis=0), ratios):
+        print(f"{name:32} {median:7.3f} s a step {ratio:6.2f} of the floor")
 
 
 def extractor(layers):
@@ -91,8 +93,8 @@ def step(arguments, images, loss):
     return lambda: model.train_on_batch(images, images)
 
 
-def medians(functions, rounds):
-    """The median time of each function, run in turn, after two rounds to warm up."""
+def timed(functions, rounds):
+    """Seconds of each function, run in turn, `(rounds, functions)`, after two rounds to warm up."""
     times = []
     for _ in range(rounds + 2):
         row = []
@@ -101,7 +103,7 @@ def medians(functions, rounds):
             function()
             row.append(time.perf_counter() - start)
         times.append(row)
-    return np.median(times[2:], axis=0)
+    return np.array(times[2:])
 
 
 if __name__ == "__main__":
