@@ -46,10 +46,10 @@ class Painter:
             return model.get_layer(f"{name}_norm").epsilon
 
         image = keras.Input((None, None, 3))
-        share, moments = keras.Input(()), []
+        parts, moments = keras.Input(()), []
 
         def jointly(x, name):
-            x, *of_layer = JointNormalization(epsilon(name), name=f"{name}_norm")(x, share)
+            x, *of_layer = JointNormalization(epsilon(name), name=f"{name}_norm")(x, parts)
             moments.append(of_layer)
             return x
 
@@ -58,7 +58,7 @@ class Painter:
             return known(x)
 
         transform(image, filters, residual_blocks, jointly)
-        self._moments = keras.Model([image, share], moments)
+        self._moments = keras.Model([image, parts], moments)
         self._fixed = keras.Model(image, transform(image, filters, residual_blocks, fixed))
         self._margin = -(-_radius(residual_blocks) // 4) * 4
         self._paint_whole, self._paint_part = _traced(model), _traced(self._fixed)
