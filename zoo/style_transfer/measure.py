@@ -128,7 +128,7 @@ def main(argv: list[str] | None = None) -> None:
             image = read_image(path, background="white")
             squares[Path(path).stem] = datasets.middle_square(image, options.size)
         options.output.mkdir(parents=True, exist_ok=True)
-        _measure(model, objective, squares, options)
+        _measure(model, objective, paintings, squares, options)
     except (ValueError, OSError) as error:
         sys.exit(f"error: {(str(error) or repr(error)).splitlines()[0]}")
     except KeyboardInterrupt:
@@ -140,12 +140,13 @@ def _hash(arrays) -> str:
     return hashlib.sha256(b"".join(np.ascontiguousarray(x).tobytes() for x in arrays)).hexdigest()
 
 
-def _measure(model, objective, squares, options):
+def _measure(model, objective, paintings, squares, options):
     path = options.output / "measured.json"
     how = {name: getattr(options, name) for name in ("size", "style_weight", "most", "start")}
     how["weights"] = _hash(model.get_weights())
-    # What VGG sees in the paintings tells which paintings, and which VGG.
-    how["paintings"] = _hash(objective.paintings.values())
+    # What VGG sees in the paintings would do for both, but is rounded otherwise on other machines.
+    how["paintings"] = _hash(paintings.values())
+    how["vgg"] = _hash(objective.extractor.get_weights())
     rows: list[dict] = []
     if path.exists():
         before = read_json(path)
