@@ -43,7 +43,7 @@ def add(run: Path, name: str, data: str, licence: str) -> catalogue.Published:
 
     Raises:
         ValueError: If the name has no such model, the folder is not that of a finished run, or the
-            weights were saved with an optimizer, or began as some that are not published.
+            weights were saved with an optimizer.
     """
     folder, _, short = name.partition("/")
     if folder not in MODELS or not re.fullmatch("[a-z0-9_]+", short):
@@ -56,9 +56,6 @@ def add(run: Path, name: str, data: str, licence: str) -> catalogue.Published:
     recipe = read_json(run / "recipe.json")
     # "random" is the only one that is no place.
     recipe |= {k: defaults[k] for k in _PLACES if k in recipe and recipe[k] != "random"}
-    start = recipe.get("weights")
-    if start is not None and catalogue.named(start, folder) is None:
-        raise ValueError(f"{run}: began with {start}, which nobody else has; publish that first")
     arguments, result = read_json(run / MODEL), read_json(run / "result.json")
     labels = arguments.pop("styles", [])
     if labels:

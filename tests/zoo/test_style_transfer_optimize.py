@@ -101,6 +101,19 @@ def test_the_command_paints_a_photo(tmp_path, capsys):
     assert "out.png" in capsys.readouterr().out
 
 
+def test_who_stops_it_sees_no_traceback(tmp_path, monkeypatch, capsys):
+    Image.new("RGB", (24, 18)).save(tmp_path / "p.png")
+    monkeypatch.setattr(module, "reduced", interrupted)
+    photo = str(tmp_path / "p.png")
+    with pytest.raises(SystemExit) as stopped:
+        module.main([photo, "--painting", photo, "--output", str(tmp_path / "out.png")])
+    assert stopped.value.code == 130 and "stopped" in capsys.readouterr().err
+
+
+def interrupted(*arguments):
+    raise KeyboardInterrupt
+
+
 @pytest.mark.parametrize(
     "change, message",
     [

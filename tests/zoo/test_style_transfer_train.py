@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import zoo
 from zoo.style_transfer import objective, train
 
 RNG = np.random.default_rng(0)
@@ -108,20 +107,6 @@ def test_the_loss_falls(material, tmp_path):
     assert last[0] < 0.8 * first[0]
 
 
-def test_a_training_may_go_on_from_weights(material, run, tmp_path, stopped_after_one_epoch):
-    again = options(material, "--learning-rate", 1e-9)
-    start = tmp_path / "start.weights.h5"
-    start.write_bytes((run / "model.weights.h5").read_bytes())
-    stopped_after_one_epoch(train.main, [*again, "--weights", str(start)], tmp_path / "run")
-    start.unlink()  # To go on from a checkpoint takes no more than that.
-    train.main(["--resume", str(tmp_path / "run")])
-    before, after = (zoo.StyleTransfer(2, 2, 1) for _ in range(2))
-    before.load_weights(run / "model.weights.h5")
-    after.load_weights(tmp_path / "run" / "model.weights.h5")
-    for one, other in zip(before.get_weights(), after.get_weights()):
-        np.testing.assert_allclose(one, other, atol=1e-6)  # Adam moves by a rate a step.
-
-
 def test_a_training_goes_on_with_the_paintings_it_began_with(
     material, tmp_path, stopped_after_one_epoch, refused
 ):
@@ -161,11 +146,8 @@ def test_bad_recipes_are_refused_before_anything_is_made(material, tmp_path, mon
         ("--learning-rate", -1),
         ("--style-weight", -2.5),
         ("--vgg", "gone.h5"),
-        ("--weights", "gone.weights.h5"),
     ):
         assert str(value) in refused(train.main, *options(material), option, value)
-    published = refused(train.main, *options(material), "--weights", "paintings")
-    assert "`num_styles`: expected 12, as the weights 'paintings' have it" in published
     batch = options(material, "--strategy", "mirrored", "--batch-size", 3)
     assert "multiple of 2, the number of devices" in refused(train.main, *batch)
     assert "--styles" in refused(train.main, "--data", "folder", "--data-dir", material / "photos")

@@ -161,14 +161,13 @@ class Limited(layers.Layer):
         return input_shape
 
 
-def transform(image, filters, residual_blocks, normalize=None):
+def transform(image, filters, residual_blocks, normalize):
     """The layers of the network, from an image to the painted image.
 
     Args:
         image: The `keras.Input`.
         filters, residual_blocks: As for `StyleTransfer`.
         normalize: Function of features and a name, called after every convolution but the last.
-            Without it nothing is normalized, and convolutions have a bias instead.
     """
     # float32, as half precision has no 256 different values between 128 and 255.
     x = layers.Rescaling(1 / 127.5, offset=-1, dtype="float32", name="scale")(image)

@@ -44,9 +44,6 @@ class Recipe:
     epochs: int = recipes.field(40, "times through the photos")
     batch_size: int = recipes.field(4, "crops in a step, over all devices")
     image_size: int = recipes.field(192, "height and width of a crop")
-    weights: str | None = recipes.field(
-        None, "to go on from: published ones, or those of a run; else random"
-    )
     filters: int = recipes.field(32, "channels at full size; the cost grows with the square")
     style_weight: float = recipes.field(
         STYLE_WEIGHT, "of each layer of the style; the content weighs 1"
@@ -92,9 +89,6 @@ def train(recipe: Recipe, photos: datasets.Photos, paintings: dict, run: Path) -
         model.compile(optimizer(recipe, crops.steps_per_epoch), loss=objective.loss())
         checkpoint = kerasadv.training.Checkpoint(run / "checkpoint", crops)
         checkpoint.restore(model)
-        if not checkpoint.resumed and recipe.weights is not None:
-            start = StyleTransfer(**arguments, weights=recipe.weights)
-            model.set_weights(start.get_weights())
     # The first thing on disk, once everything that could be wrong has been built.
     described = {"styles": objective.styles, "filters": recipe.filters}
     chief = cluster.is_chief(strategy)
