@@ -1,5 +1,7 @@
 """Painting by direct optimization: the loss falls, and it can be watched."""
 
+import signal
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -99,6 +101,25 @@ def test_the_command_paints_a_photo(tmp_path, capsys):
     with Image.open(tmp_path / "out.png") as painted:
         assert painted.size == (24, 18)
     assert "out.png" in capsys.readouterr().out
+
+
+def test_who_stops_it_gets_the_picture_of_that_moment(tmp_path, monkeypatch):
+    Image.fromarray(RNG.integers(0, 256, (18, 24, 3), "uint8")).save(tmp_path / "p.png")
+    handler, seen = signal.getsignal(signal.SIGINT), []
+
+    def evaluated(self, target, picture):
+        seen.append(np.array(picture[0]))
+        if len(seen) == 3:
+            signal.raise_signal(signal.SIGINT)
+        return Objective.value_and_gradient(self, target, picture)
+
+    slow = type("Slow", (Objective,), {"value_and_gradient": evaluated})
+    monkeypatch.setattr(module, "Objective", slow)
+    photo, out = str(tmp_path / "p.png"), tmp_path / "out.png"
+    module.main([photo, "--painting", photo, "--vgg", "random", "--output", str(out)])
+    with Image.open(out) as picture:
+        assert any((np.asarray(picture) == x.round()).all() for x in seen[1:])
+    assert len(seen) < 10 and signal.getsignal(signal.SIGINT) is handler
 
 
 def test_who_stops_it_sees_no_traceback(tmp_path, monkeypatch, capsys):

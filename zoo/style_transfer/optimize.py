@@ -2,12 +2,14 @@
 
 python -m zoo.style_transfer.optimize photo.jpg --painting wave.jpg --vgg PATH --output painted.png
 
-That is how Gatys et al. began, and it takes minutes for each photo. A trained network minimizes the
-same loss in one forward pass; how far it gets is told by the iterations that this would take.
+That is how Gatys et al. began, and it takes minutes for each photo; Ctrl-C ends it with the picture
+of that moment. A trained network minimizes the same loss in one forward pass; how far it gets is
+told by the iterations that this would take.
 """
 
 import argparse
 import itertools
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -132,11 +134,18 @@ def main(argv: list[str] | None = None) -> None:
             {"style": painting}, arguments.vgg, arguments.style_weight, arguments.painting_size
         )
         bar = keras.utils.Progbar(arguments.iterations, stateful_metrics=["loss"])
+        stopped: list[int] = []
 
         def watch(iteration, loss):
             bar.update(iteration, [("loss", loss)])
+            return bool(stopped)
 
-        picture = optimize(objective, photo, np.ones(1), arguments.iterations, watch=watch)
+        # Who has seen enough gets what has been painted so far.
+        before = signal.signal(signal.SIGINT, lambda number, frame: stopped.append(number))
+        try:
+            picture = optimize(objective, photo, np.ones(1), arguments.iterations, watch=watch)
+        finally:
+            signal.signal(signal.SIGINT, before)
         write_picture(picture.round().astype("uint8"), target)
     except (ValueError, OSError) as error:
         sys.exit(f"error: {(str(error) or repr(error)).splitlines()[0]}")
