@@ -95,7 +95,6 @@ MAY_IMPORT = {
         "kerasadv",
         "zoo",
     },
-    "zoo.style_transfer.train": {"keras", "numpy", "tensorflow", "kerasadv", "zoo"},
     "zoo.style_transfer.objective": {"numpy", "tensorflow", "kerasadv", "zoo"},
     "zoo.style_transfer.model": {"keras", "kerasadv.layers", "kerasadv.saving", "zoo.weights"},
     "zoo.unet": {"keras", "numpy", "PIL", "kerasadv", "zoo"},

@@ -17,11 +17,6 @@ from kerasadv.data.files import pictures
 
 # Smaller pictures than these have nothing to paint, and the network cannot mirror their edges.
 SMALLEST = 16
-# VGG halves its features three times, so what a pixel means to it depends on its place in a square
-# of 8, and around a picture it sees zeros. A network of which it sees the whole picture learns to
-# use both: grids and frames come of it. So VGG sees a part that lies elsewhere each time, by up to 7
-# pixels, and never the outermost 4.
-SHIFTS, MARGIN = 8, 4
 
 
 class Photos(NamedTuple):
@@ -133,15 +128,14 @@ class Crops(keras.callbacks.Callback):
     """Ever new squares of photos, each with a style: batches for `fit`, and their callback.
 
     Each epoch takes each photo once, in an order of its own; squares are cut at a random place and
-    scale, from one pixel each to the whole shorter side, and mirrored every other time. They are
-    larger than the part that the loss is to look at, which lies elsewhere in each. Styles come in
-    turn. Everything random is a function of `seed`, epoch and photo, so a training that is
+    scale, from `size` pixels to the whole shorter side, and mirrored every other time. Styles come
+    in turn. Everything random is a function of `seed`, epoch and photo, so a training that is
     resumed with `initial_epoch` sees the batches that it would have seen.
 
     Args:
         photos: uint8, `(height, width, 3)`, of any sizes. They are kept in memory.
         num_styles: Number of styles.
-        size: Height and width of the part to look at, in pixels. The crops have 16 more.
+        size: Height and width of the crops, in pixels.
         batch_size: Number of crops in a batch; what does not fill a batch is left out.
         seed: A whole number.
 
@@ -159,7 +153,6 @@ class Crops(keras.callbacks.Callback):
     ):
         super().__init__()
         self.num_styles, self.size, self.batch_size = num_styles, size, batch_size
-        self.painted_size = size + SHIFTS + 2 * MARGIN
         # All pixels in one vector, as images of different sizes do not stack.
         self._pixels = tf.constant(np.concatenate([photo.ravel() for photo in photos]))
         self._shapes = tf.constant([photo.shape for photo in photos], tf.int64)
@@ -183,32 +176,27 @@ class Crops(keras.callbacks.Callback):
             workers: As of `kerasadv.data.EpochOrder.made`.
 
         Returns:
-            `((images, styles, corners), targets)`: images, float32, `(batch, size + 16, size + 16,
-            3)`, one-hot styles, float32, `(batch, num_styles)`, the rows and columns at which the
-            parts to look at begin, int32, `(batch, 2)`, and these parts, float32, `(batch, size,
-            size, 3)`, with the shares of paintings behind.
+            `((images, styles), targets)`, float32: images, `(batch, size, size, 3)`, one-hot
+            styles, `(batch, num_styles)`, and the images with the shares of paintings behind.
         """
         return self._order.made(self._crop, workers)
 
     def _crop(self, key, index):
         start, shape = self._starts[index], self._shapes[index]
         photo = tf.reshape(self._pixels[start : start + tf.reduce_prod(shape)], shape)
-        draws = tf.random.stateless_uniform([6], seed=tf.stack([self._seed, key]))
+        draws = tf.random.stateless_uniform([4], seed=tf.stack([self._seed, key]))
         height, width = shape[0], shape[1]
         short = tf.cast(tf.minimum(height, width), tf.float32)
-        side = short * tf.minimum(1.0, self.painted_size / short) ** draws[0]
+        side = short * tf.minimum(1.0, self.size / short) ** draws[0]
         side = tf.cast(side, tf.int64)
         top = tf.cast(draws[1] * tf.cast(height - side + 1, tf.float32), tf.int64)
         left = tf.cast(draws[2] * tf.cast(width - side + 1, tf.float32), tf.int64)
         crop = tf.cast(photo[top : top + side, left : left + side], tf.float32)
-        square = (self.painted_size, self.painted_size)
-        image = tf.image.resize(crop, square, antialias=True)
+        image = tf.image.resize(crop, (self.size, self.size), antialias=True)
         image = tf.where(draws[3] < 0.5, image[:, ::-1], image)
         style = tf.one_hot(key % self.num_styles, self.num_styles)
-        image = tf.ensure_shape(image, (*square, 3))
-        corner = MARGIN + tf.cast(draws[4:] * SHIFTS, tf.int32)
-        part = tf.slice(image, [*tf.unstack(corner), 0], (self.size, self.size, 3))
-        return (image, style, corner), with_shares(part, style)
+        image = tf.ensure_shape(image, (self.size, self.size, 3))
+        return (image, style), with_shares(image, style)
 
 
 _SOURCES = {

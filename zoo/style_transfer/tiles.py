@@ -185,9 +185,9 @@ def _radius(residual_blocks):
     """How far from a pixel the network looks when statistics are fixed.
 
     Convolutions of 9 and 3 at full size, 3 at half of it, two of 3 in each block at a quarter; on
-    the way back up the next pixel of a quarter, 3 at half, the next of those, 3 and 9 at full size.
+    the way back up, the pixels that share one of a quarter, 3 at half and 3 and 9 at full size.
     """
-    return 4 + 1 + 2 + 2 * 4 * residual_blocks + 4 + 2 + 2 + 1 + 4
+    return 4 + 1 + 2 + 2 * 4 * residual_blocks + 3 + 2 + 1 + 4
 
 
 def _traced(model):

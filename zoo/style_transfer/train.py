@@ -11,7 +11,6 @@ from typing import Literal
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 import kerasadv
 from kerasadv.data import DataError
@@ -44,7 +43,7 @@ class Recipe:
     )
     epochs: int = recipes.field(40, "times through the photos")
     batch_size: int = recipes.field(4, "crops in a step, over all devices")
-    image_size: int = recipes.field(192, "height and width of what VGG sees of a crop")
+    image_size: int = recipes.field(192, "height and width of a crop")
     filters: int = recipes.field(32, "channels at full size; the cost grows with the square")
     style_weight: float = recipes.field(
         STYLE_WEIGHT, "of each layer of the style; the content weighs 1"
@@ -86,8 +85,7 @@ def train(recipe: Recipe, photos: datasets.Photos, paintings: dict, run: Path) -
     keras.utils.set_random_seed(recipe.seed)
     with strategy.scope():
         objective = Objective(paintings, recipe.vgg, recipe.style_weight)
-        painter = StyleTransfer(**arguments)
-        model = looked_at(painter, recipe.image_size)
+        model = StyleTransfer(**arguments)
         model.compile(optimizer(recipe, crops.steps_per_epoch), loss=objective.loss())
         checkpoint = kerasadv.training.Checkpoint(run / "checkpoint", crops)
         checkpoint.restore(model)
@@ -102,11 +100,11 @@ def train(recipe: Recipe, photos: datasets.Photos, paintings: dict, run: Path) -
     if chief:
         recipes.begin(recipe, run, described, checkpoint.resumed)
     gallery = Gallery(photos.held_back, objective, recipe.image_size)
-    board = kerasadv.training.TensorBoard(run / "logs", lambda _: gallery(painter))
+    board = kerasadv.training.TensorBoard(run / "logs", gallery)
     workers = cluster.size(cluster.of(model))
     checkpoint.fit(model, lambda: crops.batches(workers), recipe.epochs, [board])
     trained = StyleTransfer(**arguments)  # Published without optimizer.
-    trained.set_weights(painter.get_weights())
+    trained.set_weights(model.get_weights())
     if not chief:
         return trained
     write_bytes(run / "model.weights.h5", weights_of(trained))
@@ -122,52 +120,6 @@ def train(recipe: Recipe, photos: datasets.Photos, paintings: dict, run: Path) -
     }
     write_json(run / "result.json", result)
     return trained
-
-
-def looked_at(painter: keras.Model, size: int) -> keras.Model:
-    """A painter of whose pictures a part is seen: see `SHIFTS` in `zoo.style_transfer.data`.
-
-    Args:
-        painter: A `StyleTransfer`.
-        size: Height and width of the part.
-
-    Returns:
-        A model from what the painter takes and the corners of parts, `(batch, 2)`, to the parts.
-    """
-    corners = keras.Input((2,), dtype="int32", name="corners")
-    part = Part(size, dtype="float32", name="part")(painter.output, corners)
-    return keras.Model([*painter.inputs, corners], part)
-
-
-class Part(keras.layers.Layer):
-    """Cuts a square out of each image.
-
-    Args:
-        size: Height and width of the square.
-        **kwargs: `name` and `dtype`, as for every Keras layer.
-
-    Input shape:
-        `inputs`: images, `(batch, height, width, channels)`; `corners`: the row and the column at
-        which each square begins, int32, `(batch, 2)`.
-
-    Output shape:
-        `(batch, size, size, channels)`.
-    """
-
-    def __init__(self, size, **kwargs):
-        super().__init__(**kwargs)
-        self.size = size
-
-    def build(self, inputs_shape, corners_shape):
-        self.built = True
-
-    def call(self, inputs, corners):
-        rows, columns = (corners[:, k, None] + tf.range(self.size) for k in (0, 1))
-        x = tf.gather(inputs, rows, axis=1, batch_dims=1)
-        return tf.gather(x, columns, axis=2, batch_dims=1)
-
-    def compute_output_shape(self, inputs_shape, corners_shape):
-        return (inputs_shape[0], self.size, self.size, inputs_shape[-1])
 
 
 def optimizer(recipe: Recipe, steps: int) -> keras.optimizers.Optimizer:
