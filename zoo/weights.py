@@ -24,7 +24,7 @@ def published(build: Callable[..., keras.Model]) -> Callable[..., keras.Model]:
     `weights` is `None`, the path of a `.weights.h5` file, or a name in the table of the folder
     that the function is in. A name brings the arguments that fit; others that are given must agree.
     """
-    folder, signature = _folder(build), inspect.signature(build)
+    folder, signature = build.__module__.split(".")[-2], inspect.signature(build)
     defaults = {name: parameter.default for name, parameter in signature.parameters.items()}
 
     @functools.wraps(build)
@@ -60,29 +60,24 @@ def published(build: Callable[..., keras.Model]) -> Callable[..., keras.Model]:
     return model
 
 
-def trained(weights: str | Path, build: Callable[..., M]) -> M:
+def trained(weights: str | Path, folder: str, build: Callable[..., M]) -> M:
     """A trained model, as the `--weights` of a command names it.
 
     Args:
         weights: A published name, or the file with the weights that a training left.
-        build: The function of `zoo` that builds the model, or one in the same folder.
+        folder: The folder of `zoo` whose published names count.
+        build: The function that builds the model.
 
     Raises:
         ValueError: If a file does not fit the `model.json` beside it.
         OSError: If there is no such name or file, or published weights cannot be had.
     """
-    folder = _folder(build)
     if named(weights, folder) is not None:
         return build(weights=weights)
     if not Path(weights).is_file():
         known = ", ".join(["the model.weights.h5 of a run", *table(folder)])
         raise WeightsMissing(f"{weights}: there is no such file; there are: {known}")
     return load_model(weights, build)
-
-
-def _folder(build: Callable) -> str:
-    """The folder of `zoo` that a function is in."""
-    return build.__module__.split(".")[-2]
 
 
 def _plain(value):

@@ -103,7 +103,7 @@ def test_the_command_paints_a_photo(tmp_path, capsys):
     assert "out.png" in capsys.readouterr().out
 
 
-def test_who_stops_it_gets_the_picture_of_that_moment(tmp_path, monkeypatch):
+def test_who_stops_it_gets_the_picture_of_that_moment(tmp_path, monkeypatch, capsys):
     Image.fromarray(RNG.integers(0, 256, (18, 24, 3), "uint8")).save(tmp_path / "p.png")
     handler, seen = signal.getsignal(signal.SIGINT), []
 
@@ -119,6 +119,7 @@ def test_who_stops_it_gets_the_picture_of_that_moment(tmp_path, monkeypatch):
     module.main([photo, "--painting", photo, "--vgg", "random", "--output", str(out)])
     with Image.open(out) as picture:
         assert any((np.asarray(picture) == x.round()).all() for x in seen[1:])
+    assert "stopped after" in capsys.readouterr().err
     assert len(seen) < 10 and signal.getsignal(signal.SIGINT) is handler
 
 

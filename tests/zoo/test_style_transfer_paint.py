@@ -1,6 +1,8 @@
 """Painting from the command line: photos of every kind, blends, sheets, and what is refused."""
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -51,6 +53,21 @@ def test_paints_a_photo_in_its_size(weights, tmp_path, capsys):
     code = run(weights, tmp_path / "photo.png", "--style", "scream", "--output", tmp_path / "p.png")
     assert code == 0 and read(tmp_path / "p.png").shape == (40, 50, 3)
     assert "p.png" in capsys.readouterr().out
+
+
+def test_paints_with_weights_of_a_run_as_the_command_it_is(weights, tmp_path):
+    """A module that is run as a command has another name than one that is imported."""
+    Image.fromarray(COLOURS).save(tmp_path / "photo.png")
+    words = [tmp_path / "photo.png", "--style", "scream", "--weights"]
+    code = run(weights, *words[:3], "--output", tmp_path / "imported.png")
+    program = [sys.executable, "-m", "zoo.style_transfer.paint", *words]
+    subprocess.run([*program, weights, "--output", tmp_path / "command.png"], check=True)
+    assert code == 0
+    pictures = [read(tmp_path / name) for name in ("imported.png", "command.png")]
+    np.testing.assert_allclose(*pictures, atol=1)
+    missing = subprocess.run([*program, tmp_path / "gone.h5"], capture_output=True, text=True)
+    assert missing.returncode == 1 and "gone.h5: there is no such file" in missing.stderr
+    assert "Traceback" not in missing.stderr
 
 
 def test_a_photo_can_be_reduced_first(weights, tmp_path, capsys):

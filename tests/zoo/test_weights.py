@@ -114,14 +114,16 @@ def test_a_path_is_a_path_and_an_unknown_name_is_told_the_others(tmp_path):
 
 
 def test_commands_take_a_name_or_the_file_of_a_run(tmp_path):
-    named = weights.trained("unet/dsb2018", zoo.UNet)
-    beside = weights.trained(catalogue.BESIDE / "unet-dsb2018" / "model.weights.h5", zoo.UNet)
+    named = weights.trained("unet/dsb2018", "unet", zoo.UNet)
+    beside = weights.trained(
+        catalogue.BESIDE / "unet-dsb2018" / "model.weights.h5", "unet", zoo.UNet
+    )
     for a, b in zip(named.get_weights(), beside.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
     with pytest.raises(
         WeightsMissing, match="gone: there is no such file; .* run, dsb2018, magnetic_tile$"
     ):
-        weights.trained(str(tmp_path / "gone"), zoo.UNet)
+        weights.trained(str(tmp_path / "gone"), "unet", zoo.UNet)
 
 
 def test_without_an_address_the_error_says_what_to_set(wheel, tmp_path):

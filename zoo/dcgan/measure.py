@@ -44,7 +44,7 @@ def load_extractor(classifier: str) -> keras.Model:
     """
     if classifier == "inception_v3":
         return kerasadv.features.inception_v3()
-    model = trained(classifier, ResidualClassifier)
+    model = trained(classifier, "noisy_labels", ResidualClassifier)
     return keras.Model(model.input, model.get_layer("pool").output)
 
 
@@ -120,7 +120,7 @@ def main(argv: list[str] | None = None) -> None:
 def _measured(options: argparse.Namespace) -> dict[str, dict[str, float]]:
     if options.number < 100:
         raise ValueError(f"--number: expected at least 100. Received: {options.number}")
-    generators = {path: trained(path, DCGANGenerator) for path in options.weights}
+    generators = {path: trained(path, "dcgan", DCGANGenerator) for path in options.weights}
     extractor = load_extractor(options.classifier)
     first = next(iter(generators.values())).output_shape[1:]
     wanted = extractor.input_shape[1:]

@@ -148,7 +148,7 @@ def _made(arguments) -> list[Path]:
         )
     targets = {kind: Path(p) for kind, p in (("png", output), ("npz", arguments.npz)) if p}
     _check(targets, Path(arguments.weights))
-    generator = trained(arguments.weights, DCGANGenerator)
+    generator = trained(arguments.weights, "dcgan", DCGANGenerator)
     drawn = latents(
         2 * number // WALK if walk else number, generator.input_shape[1], arguments.seed
     )

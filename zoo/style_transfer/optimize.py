@@ -138,6 +138,8 @@ def main(argv: list[str] | None = None) -> None:
 
         def watch(iteration, loss):
             bar.update(iteration, [("loss", loss)])
+            if stopped:
+                print(f"\nstopped after {iteration} iterations", file=sys.stderr)
             return bool(stopped)
 
         # Who has seen enough gets what has been painted so far.

@@ -42,7 +42,7 @@ def load(weights: str | Path) -> tuple[keras.Model, list[str]]:
     def build(styles, **arguments):
         return StyleTransfer(num_styles=len(styles), **arguments), list(styles)
 
-    return trained(weights, build)
+    return trained(weights, "style_transfer", build)
 
 
 def known_styles(weights: str | Path) -> list[str]:

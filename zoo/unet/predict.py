@@ -62,7 +62,7 @@ def main(argv: list[str] | None = None) -> None:
     if twice:
         sys.exit(f"error: {twice[0]}: several pictures of this name; predict them one by one")
     try:
-        model = trained(arguments.weights, UNet)
+        model = trained(arguments.weights, "unet", UNet)
         output.mkdir(parents=True, exist_ok=True)
     except (ValueError, OSError) as error:
         sys.exit(f"error: {error}")
